@@ -1,0 +1,212 @@
+"""Every setting of the appliance: one frozen class a section of config.ini, one field a key.
+
+The description of a field is what `config.example.ini` says above the key, and `Expects` is what an
+error message says the value should have been. Nothing else knows defaults.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+
+
+@dataclass(frozen=True)
+class Expects:
+    """How an error message names the values that a field takes."""
+
+    text: str
+
+
+def _known_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError) as error:
+        raise ValueError("unknown time zone") from error
+    return name
+
+
+def _cron(expression: str) -> str:
+    if len(expression.split()) != 5:
+        raise ValueError("a cron expression has five fields")
+    return " ".join(expression.split())
+
+
+def _split(value: object) -> object:
+    if isinstance(value, str):
+        return tuple(part for part in value.replace(",", " ").split() if part)
+    return value
+
+
+Port = Annotated[int, Field(ge=0, le=65535), Expects("a port number from 0 to 65535")]
+PositiveInt = Annotated[int, Field(gt=0), Expects("a positive integer")]
+Count = Annotated[int, Field(ge=0), Expects("a whole number, 0 or more")]
+Seconds = Annotated[float, Field(gt=0), Expects("a number of seconds above 0")]
+Hours = Annotated[float, Field(gt=0), Expects("a number of hours above 0")]
+Switch = Annotated[bool, Expects("true or false")]
+Text = Annotated[str, Expects("text")]
+Zone = Annotated[str, AfterValidator(_known_zone), Expects("an IANA time zone such as Europe/Berlin or Asia/Shanghai")]
+Cron = Annotated[str, AfterValidator(_cron), Expects("a cron expression of five fields such as '0 3 * * *'")]
+Addresses = Annotated[tuple[str, ...], BeforeValidator(_split), Expects("addresses separated by spaces")]
+SecondsList = Annotated[
+    tuple[Annotated[int, Field(gt=0)], ...],
+    BeforeValidator(_split),
+    Field(min_length=1),
+    Expects("seconds separated by spaces such as '60 300 600'"),
+]
+Secret = Annotated[SecretStr, Expects("text")]
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ApplianceSettings(Section):
+    data_dir: Annotated[Path, Expects("a directory")] = Field(
+        Path("var"), description="Where the database, the secrets and everything else to keep lives; relative to this file."
+    )
+    timezone: Zone = Field("UTC", description="Daily limits start again at 00:00 in this zone, and cron expressions mean it.")
+    public_url: Text = Field(
+        "", description="The address that people use, such as https://mail.example.com; empty: http://localhost and the port."
+    )
+    hostname: Text = Field(
+        "", description="The name that is said to SMTP servers (EHLO) and stands in Message-IDs; empty: the machine's own."
+    )
+    setup_minutes: PositiveInt = Field(30, description="How long the one-time setup link works, in minutes.")
+
+
+class WebSettings(Section):
+    host: Text = Field("127.0.0.1", description="The address that the pages and the API listen on; 0.0.0.0 for all.")
+    port: Port = Field(8080, description="Their port; 0 takes a free one.")
+    threads: PositiveInt = Field(32, description="How many requests are served at once.")
+    max_request_mb: PositiveInt = Field(30, description="A request with a larger body is refused with 413.")
+    trusted_proxies: Addresses = Field(
+        (), description="Addresses of reverse proxies whose X-Forwarded-* headers are believed, separated by spaces."
+    )
+    session_hours: Hours = Field(12, description="A browser is signed out after this long without a request.")
+
+
+class FlowerSettings(Section):
+    enabled: Switch = Field(True, description="Whether Flower, the monitor of the worker, runs.")
+    host: Text = Field("127.0.0.1", description="The address that Flower listens on.")
+    port: Port = Field(5555, description="Its port; 0 takes a free one.")
+    user: Text = Field("admin", description="The user of its basic authentication.")
+    password: Secret = Field(
+        SecretStr(""), description="The password; empty: one is generated into the data directory (secrets/flower_password)."
+    )
+    max_tasks: PositiveInt = Field(10000, description="How many tasks it remembers.")
+
+
+class DatabaseSettings(Section):
+    url: Secret = Field(
+        SecretStr(""), description="An SQLAlchemy URL such as postgresql+psycopg://user:password@host/name; empty: SQLite in data_dir."
+    )
+    pool_size: PositiveInt = Field(10, description="Connections kept open to a database server (not used with SQLite).")
+    max_overflow: Count = Field(20, description="Connections above pool_size under load (not used with SQLite).")
+    pool_timeout: Seconds = Field(30, description="Seconds to wait for a free connection (not used with SQLite).")
+
+
+class BrokerSettings(Section):
+    url: Secret = Field(
+        SecretStr("inprocess://"),
+        description="inprocess:// needs no server; amqp://user:password@host// (RabbitMQ) and redis://host/0 are used as they are.",
+    )
+    result_backend: Text = Field("", description="A Celery result backend URL; empty: none, which is faster, and nothing here needs one.")
+
+
+class WorkerSettings(Section):
+    concurrency: PositiveInt = Field(64, description="How many tasks run at once.")
+
+
+class DispatcherSettings(Section):
+    poll_seconds: Seconds = Field(1, description="How often the outbox is looked at when nothing woke the dispatcher.")
+    min_slots: PositiveInt = Field(4, description="Batches in delivery at once while SMTP servers answer fast.")
+    max_slots: PositiveInt = Field(20, description="Batches in delivery at once when they answer slowly: connections open at once.")
+    high_priority_slots: PositiveInt = Field(4, description="Further slots that only high priority messages use.")
+    batch_size: PositiveInt = Field(50, description="Messages that one task sends over one connection, at most.")
+    lease_seconds: Seconds = Field(900, description="A claimed message that nobody reported on for this long is rescued.")
+
+
+class DeliverySettings(Section):
+    connect_timeout: Seconds = Field(30, description="Seconds to wait for an SMTP server to accept a connection and greet.")
+    command_timeout: Seconds = Field(120, description="Seconds to wait for the reply to a command.")
+    data_timeout: Seconds = Field(600, description="Seconds to wait for the reply after the final dot (RFC 5321 section 4.5.3.2.6).")
+    retry_seconds: SecondsList = Field(
+        (60, 300, 600), description="Waits after the first, second, ... temporary failure; then the last one doubles each time."
+    )
+    max_attempts: PositiveInt = Field(12, description="A message that failed temporarily this often is failed.")
+    max_age_hours: Hours = Field(72, description="A message that failed temporarily and is older than this is failed.")
+    on_uncertain: Annotated[Literal["resend", "hold"], Expects("resend or hold")] = Field(
+        "resend",
+        description="A message caught between the server's acceptance and the record of it: resend (same Message-ID) or hold for a person.",
+    )
+    breaker_seconds: Seconds = Field(30, description="A sender account that failed rests this long; doubled at each further failure.")
+    breaker_max_seconds: Seconds = Field(900, description="The longest rest of a failing sender account.")
+    connection_idle_seconds: Seconds = Field(20, description="An SMTP connection that was not used for this long is closed.")
+    messages_per_connection: PositiveInt = Field(100, description="A connection is closed after this many messages.")
+
+
+class LimitsSettings(Section):
+    recipients: PositiveInt = Field(100, description="Recipients of one message: to, cc and bcc together.")
+    message_mb: PositiveInt = Field(20, description="The size of one message with its attachments.")
+
+
+class ScheduleSettings(Section):
+    reset_email_daily_counts: Cron = Field("0 0 * * *", description="Closes the day of the sender accounts and releases held messages.")
+    cleanup_expired_attachments: Cron = Field("0 * * * *", description="Removes attachments that are past their age and that no message needs.")
+
+
+class LogSettings(Section):
+    level: Annotated[Literal["debug", "info", "warning", "error"], Expects("debug, info, warning or error")] = Field(
+        "info", description="The least important lines that are written."
+    )
+    format: Annotated[Literal["text", "json"], Expects("text or json")] = Field("text", description="text for people, json for programs.")
+
+
+class SupervisorSettings(Section):
+    grace_seconds: Seconds = Field(25, description="How long a stop may take; messages in flight finish within it.")
+    restart_budget: PositiveInt = Field(5, description="A component that fails more often than this within the window ends the process.")
+    restart_window_seconds: Seconds = Field(300, description="The window of restart_budget.")
+
+
+class Settings(Section):
+    """All sections. `base_dir` is where relative paths start: the directory of config.ini."""
+
+    base_dir: Path = Path()
+    appliance: ApplianceSettings = ApplianceSettings()
+    web: WebSettings = WebSettings()
+    flower: FlowerSettings = FlowerSettings()
+    database: DatabaseSettings = DatabaseSettings()
+    broker: BrokerSettings = BrokerSettings()
+    worker: WorkerSettings = WorkerSettings()
+    dispatcher: DispatcherSettings = DispatcherSettings()
+    delivery: DeliverySettings = DeliverySettings()
+    limits: LimitsSettings = LimitsSettings()
+    schedule: ScheduleSettings = ScheduleSettings()
+    log: LogSettings = LogSettings()
+    supervisor: SupervisorSettings = SupervisorSettings()
+
+    @property
+    def data_dir(self) -> Path:
+        """Absolute."""
+        return (self.base_dir / self.appliance.data_dir).resolve()
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.appliance.timezone)
+
+    @property
+    def database_url(self) -> str:
+        return self.database.url.get_secret_value() or f"sqlite:///{self.data_dir / 'postroom.db'}"
+
+    @property
+    def broker_url(self) -> str:
+        return self.broker.url.get_secret_value()
+
+
+SECTIONS: dict[str, type[Section]] = {
+    name: field.annotation
+    for name, field in Settings.model_fields.items()
+    if isinstance(field.annotation, type) and issubclass(field.annotation, Section)
+}

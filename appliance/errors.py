@@ -1,0 +1,67 @@
+"""Errors that cross a layer. Each says what is wrong and what would mend it; the edges translate them once."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+class ApplianceError(Exception):
+    """Base of everything the appliance raises on purpose."""
+
+
+class StartupError(ApplianceError):
+    """The appliance or one of its components cannot start. One line, with the remedy in it."""
+
+
+class ConfigError(ApplianceError):
+    """The configuration has problems; all of them, so that one edit mends them at once."""
+
+    def __init__(self, problems: Iterable[str]) -> None:
+        self.problems = list(problems)
+        super().__init__("\n".join(self.problems))
+
+
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """One wrong field of a request: a JSON path such as `to[0].email`, and what would be right."""
+
+    field: str
+    message: str
+    code: str = "invalid"
+
+
+class InvalidInput(ApplianceError):
+    """What a person or program sent breaks a rule; every wrong field is named."""
+
+    def __init__(self, errors: Iterable[FieldError]) -> None:
+        self.errors = tuple(errors)
+        super().__init__("; ".join(f"{error.field}: {error.message}" for error in self.errors))
+
+
+class NotFound(ApplianceError):
+    def __init__(self, kind: str, key: str) -> None:
+        self.kind = kind
+        self.key = key
+        super().__init__(f"There is no {kind} {key!r}.")
+
+
+class WrongState(ApplianceError):
+    """The thing exists, but what was asked of it makes no sense in the state it is in."""
+
+
+class Conflict(ApplianceError):
+    """Another thing already has the name or key that this one wants."""
+
+
+class IdempotencyKeyReused(ApplianceError):
+    def __init__(self, key: str) -> None:
+        super().__init__(
+            f"The Idempotency-Key {key!r} was used in the last 24 hours with another body. Use a new key for a new message."
+        )
+
+
+class Forbidden(ApplianceError):
+    """The caller is known but may not do this."""
+
+
+class StorageUnavailable(ApplianceError):
+    """The database could not make a write durable (disk full, locked, read-only). Nothing was changed."""
