@@ -55,7 +55,8 @@ class Conflict(ApplianceError):
 class IdempotencyKeyReused(ApplianceError):
     def __init__(self, key: str) -> None:
         super().__init__(
-            f"The Idempotency-Key {key!r} was used in the last 24 hours with another body. Use a new key for a new message."
+            f"The Idempotency-Key {key!r} was used in the last 24 hours with another body. "
+            "Use a new key for a new message."
         )
 
 

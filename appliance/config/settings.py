@@ -64,14 +64,19 @@ class Section(BaseModel):
 
 class ApplianceSettings(Section):
     data_dir: Annotated[Path, Expects("a directory")] = Field(
-        Path("var"), description="Where the database, the secrets and everything else to keep lives; relative to this file."
+        Path("var"),
+        description="Where the database, the secrets and everything else to keep lives; relative to this file.",
     )
-    timezone: Zone = Field("UTC", description="Daily limits start again at 00:00 in this zone, and cron expressions mean it.")
+    timezone: Zone = Field(
+        "UTC", description="Daily limits start again at 00:00 in this zone, and cron expressions mean it."
+    )
     public_url: Text = Field(
-        "", description="The address that people use, such as https://mail.example.com; empty: http://localhost and the port."
+        "",
+        description="The address that people use, such as https://mail.example.com; empty: http://localhost and the port.",
     )
     hostname: Text = Field(
-        "", description="The name that is said to SMTP servers (EHLO) and stands in Message-IDs; empty: the machine's own."
+        "",
+        description="The name that is said to SMTP servers (EHLO) and stands in Message-IDs; empty: the machine's own.",
     )
     setup_minutes: PositiveInt = Field(30, description="How long the one-time setup link works, in minutes.")
 
@@ -93,14 +98,16 @@ class FlowerSettings(Section):
     port: Port = Field(5555, description="Its port; 0 takes a free one.")
     user: Text = Field("admin", description="The user of its basic authentication.")
     password: Secret = Field(
-        SecretStr(""), description="The password; empty: one is generated into the data directory (secrets/flower_password)."
+        SecretStr(""),
+        description="The password; empty: one is generated into the data directory (secrets/flower_password).",
     )
     max_tasks: PositiveInt = Field(10000, description="How many tasks it remembers.")
 
 
 class DatabaseSettings(Section):
     url: Secret = Field(
-        SecretStr(""), description="An SQLAlchemy URL such as postgresql+psycopg://user:password@host/name; empty: SQLite in data_dir."
+        SecretStr(""),
+        description="An SQLAlchemy URL such as postgresql+psycopg://user:password@host/name; empty: SQLite in data_dir.",
     )
     pool_size: PositiveInt = Field(10, description="Connections kept open to a database server (not used with SQLite).")
     max_overflow: Count = Field(20, description="Connections above pool_size under load (not used with SQLite).")
@@ -112,7 +119,9 @@ class BrokerSettings(Section):
         SecretStr("inprocess://"),
         description="inprocess:// needs no server; amqp://user:password@host// (RabbitMQ) and redis://host/0 are used as they are.",
     )
-    result_backend: Text = Field("", description="A Celery result backend URL; empty: none, which is faster, and nothing here needs one.")
+    result_backend: Text = Field(
+        "", description="A Celery result backend URL; empty: none, which is faster, and nothing here needs one."
+    )
 
 
 class WorkerSettings(Section):
@@ -122,18 +131,27 @@ class WorkerSettings(Section):
 class DispatcherSettings(Section):
     poll_seconds: Seconds = Field(1, description="How often the outbox is looked at when nothing woke the dispatcher.")
     min_slots: PositiveInt = Field(4, description="Batches in delivery at once while SMTP servers answer fast.")
-    max_slots: PositiveInt = Field(20, description="Batches in delivery at once when they answer slowly: connections open at once.")
+    max_slots: PositiveInt = Field(
+        20, description="Batches in delivery at once when they answer slowly: connections open at once."
+    )
     high_priority_slots: PositiveInt = Field(4, description="Further slots that only high priority messages use.")
     batch_size: PositiveInt = Field(50, description="Messages that one task sends over one connection, at most.")
-    lease_seconds: Seconds = Field(900, description="A claimed message that nobody reported on for this long is rescued.")
+    lease_seconds: Seconds = Field(
+        120, description="A claimed message that nobody reported on for this long is rescued; a worker at work reports."
+    )
 
 
 class DeliverySettings(Section):
-    connect_timeout: Seconds = Field(30, description="Seconds to wait for an SMTP server to accept a connection and greet.")
+    connect_timeout: Seconds = Field(
+        30, description="Seconds to wait for an SMTP server to accept a connection and greet."
+    )
     command_timeout: Seconds = Field(120, description="Seconds to wait for the reply to a command.")
-    data_timeout: Seconds = Field(600, description="Seconds to wait for the reply after the final dot (RFC 5321 section 4.5.3.2.6).")
+    data_timeout: Seconds = Field(
+        600, description="Seconds to wait for the reply after the final dot (RFC 5321 section 4.5.3.2.6)."
+    )
     retry_seconds: SecondsList = Field(
-        (60, 300, 600), description="Waits after the first, second, ... temporary failure; then the last one doubles each time."
+        (60, 300, 600),
+        description="Waits after the first, second, ... temporary failure; then the last one doubles each time.",
     )
     max_attempts: PositiveInt = Field(12, description="A message that failed temporarily this often is failed.")
     max_age_hours: Hours = Field(72, description="A message that failed temporarily and is older than this is failed.")
@@ -141,9 +159,13 @@ class DeliverySettings(Section):
         "resend",
         description="A message caught between the server's acceptance and the record of it: resend (same Message-ID) or hold for a person.",
     )
-    breaker_seconds: Seconds = Field(30, description="A sender account that failed rests this long; doubled at each further failure.")
+    breaker_seconds: Seconds = Field(
+        30, description="A sender account that failed rests this long; doubled at each further failure."
+    )
     breaker_max_seconds: Seconds = Field(900, description="The longest rest of a failing sender account.")
-    connection_idle_seconds: Seconds = Field(20, description="An SMTP connection that was not used for this long is closed.")
+    connection_idle_seconds: Seconds = Field(
+        20, description="An SMTP connection that was not used for this long is closed."
+    )
     messages_per_connection: PositiveInt = Field(100, description="A connection is closed after this many messages.")
 
 
@@ -153,20 +175,28 @@ class LimitsSettings(Section):
 
 
 class ScheduleSettings(Section):
-    reset_email_daily_counts: Cron = Field("0 0 * * *", description="Closes the day of the sender accounts and releases held messages.")
-    cleanup_expired_attachments: Cron = Field("0 * * * *", description="Removes attachments that are past their age and that no message needs.")
+    reset_email_daily_counts: Cron = Field(
+        "0 0 * * *", description="Closes the day of the sender accounts and releases held messages."
+    )
+    cleanup_expired_attachments: Cron = Field(
+        "0 * * * *", description="Removes attachments that are past their age and that no message needs."
+    )
 
 
 class LogSettings(Section):
     level: Annotated[Literal["debug", "info", "warning", "error"], Expects("debug, info, warning or error")] = Field(
         "info", description="The least important lines that are written."
     )
-    format: Annotated[Literal["text", "json"], Expects("text or json")] = Field("text", description="text for people, json for programs.")
+    format: Annotated[Literal["text", "json"], Expects("text or json")] = Field(
+        "text", description="text for people, json for programs."
+    )
 
 
 class SupervisorSettings(Section):
     grace_seconds: Seconds = Field(25, description="How long a stop may take; messages in flight finish within it.")
-    restart_budget: PositiveInt = Field(5, description="A component that fails more often than this within the window ends the process.")
+    restart_budget: PositiveInt = Field(
+        5, description="A component that fails more often than this within the window ends the process."
+    )
     restart_window_seconds: Seconds = Field(300, description="The window of restart_budget.")
 
 

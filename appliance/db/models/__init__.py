@@ -1,0 +1,25 @@
+"""One noun a file. Importing this package makes every table known to `Base.metadata`."""
+
+from appliance.db.models.access import ApiKey, IdempotencyKey, User
+from appliance.db.models.base import Base
+from appliance.db.models.box import Flag, ScheduleRun
+from appliance.db.models.mailbox import KeptMail
+from appliance.db.models.message import DeliveryAttempt, Message, MessageBody, MessageTag, Recipient
+from appliance.db.models.sender_account import AccountDay, SenderAccount
+
+__all__ = [
+    "AccountDay",
+    "ApiKey",
+    "Base",
+    "DeliveryAttempt",
+    "Flag",
+    "IdempotencyKey",
+    "KeptMail",
+    "Message",
+    "MessageBody",
+    "MessageTag",
+    "Recipient",
+    "ScheduleRun",
+    "SenderAccount",
+    "User",
+]

@@ -1,0 +1,322 @@
+"""A message, its body, recipients, tags and delivery attempts, and the verbs that move a message from state to state.
+
+Each verb is one compare-and-set UPDATE: it says whether this caller was the one that made the move, so a duplicate
+task, a late worker or a second click changes nothing.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+from enum import IntEnum, StrEnum
+from typing import Any
+
+from sqlalchemy import ForeignKey, Index, String, Text, text, update
+from sqlalchemy.engine import CursorResult
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from appliance.db.models.base import Base
+from appliance.db.types import Json
+
+
+class MessageStatus(StrEnum):
+    SCHEDULED = "scheduled"  # due later, because the client asked for it
+    QUEUED = "queued"  # in the outbox
+    SENDING = "sending"  # claimed: a worker holds it
+    DEFERRED = "deferred"  # a temporary failure; due again
+    HELD = "held"  # cannot go now, for a reason that a person can read
+    SENT = "sent"  # every recipient was accepted by the next server, which is not "delivered"
+    PARTIALLY_SENT = "partially_sent"  # some were accepted, some refused
+    FAILED = "failed"  # refused for good, or attempts used up
+    SUPPRESSED = "suppressed"  # every recipient is suppressed
+    CANCELLED = "cancelled"
+
+
+WAITING = (MessageStatus.SCHEDULED, MessageStatus.QUEUED, MessageStatus.DEFERRED, MessageStatus.HELD)
+"""States in which nobody holds the message: it can be claimed or cancelled."""
+UNFINISHED = (*WAITING, MessageStatus.SENDING)
+RETRYABLE = (MessageStatus.FAILED, MessageStatus.PARTIALLY_SENT, MessageStatus.DEFERRED, MessageStatus.HELD)
+
+
+class Reason(StrEnum):
+    """Why a message is held, deferred or failed. The sentence for a person is made in services/explanation.py."""
+
+    QUOTA = "quota"
+    BREAKER = "breaker"
+    PAUSED = "paused"
+    NO_ACCOUNT = "no_account"
+    ACCOUNT_GONE = "account_gone"
+    TEMPORARY = "temporary"
+    ACCOUNT_ERROR = "account_error"
+    REFUSED = "refused"
+    EXHAUSTED = "exhausted"
+    UNCERTAIN = "uncertain"
+    INVALID = "invalid"
+
+
+class Priority(IntEnum):
+    HIGH = 0
+    NORMAL = 1
+    LOW = 2
+
+
+class RecipientKind(StrEnum):
+    TO = "to"
+    CC = "cc"
+    BCC = "bcc"
+
+
+class RecipientStatus(StrEnum):
+    PENDING = "pending"
+    SENT = "sent"
+    FAILED = "failed"
+    SUPPRESSED = "suppressed"
+
+
+class AttemptOutcome(StrEnum):
+    SENT = "sent"  # every recipient of the attempt accepted
+    PARTIAL = "partial"  # some refused
+    DEFERRED = "deferred"
+    FAILED = "failed"
+    ACCOUNT_ERROR = "account_error"  # the account or its server could not be used; says nothing of the message
+    UNCERTAIN = "uncertain"  # handed over, and no answer was seen
+
+
+class Message(Base):
+    __tablename__ = "messages"
+
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    api_key_id: Mapped[str | None] = mapped_column(String(40))
+    status: Mapped[str] = mapped_column(String(16))
+    priority: Mapped[int]
+    subject: Mapped[str] = mapped_column(Text)
+    sender_email: Mapped[str | None] = mapped_column(String(320))
+    sender_name: Mapped[str] = mapped_column(Text, default="")
+    reply_to: Mapped[list[dict[str, str]]] = mapped_column(Json)
+    headers: Mapped[dict[str, str]] = mapped_column(Json)
+    tags: Mapped[list[str]] = mapped_column(Json)
+    meta: Mapped[dict[str, Any]] = mapped_column("metadata", Json)
+    account_id: Mapped[str | None] = mapped_column(String(40))  # the account the client asked for
+    rfc_message_id: Mapped[str] = mapped_column(String(998))  # the same at every attempt, so that a receiver can tell
+    request_id: Mapped[str] = mapped_column(String(128), default="")
+    size: Mapped[int] = mapped_column(default=0)  # bytes of text and HTML
+    created_at: Mapped[datetime]
+    send_at: Mapped[datetime | None]
+    expires_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+
+    attempts: Mapped[int] = mapped_column(default=0)
+    due_at: Mapped[datetime | None]  # set while waiting for a moment: the outbox is `due_at <= now`
+    reason: Mapped[str] = mapped_column(String(32), default="")
+    detail: Mapped[str] = mapped_column(Text, default="")
+
+    claim_id: Mapped[str | None] = mapped_column(String(40))  # of the batch that holds it
+    claim_account_id: Mapped[str | None] = mapped_column(String(40))
+    lease_until: Mapped[datetime | None]
+    begun: Mapped[bool] = mapped_column(default=False)  # its worker may have begun to talk to the server about it
+
+    __table_args__ = (
+        Index(
+            "ix_messages_outbox",
+            "priority",
+            "due_at",
+            sqlite_where=text("due_at IS NOT NULL"),
+            postgresql_where=text("due_at IS NOT NULL"),
+        ),
+        Index(
+            "ix_messages_claim",
+            "claim_id",
+            sqlite_where=text("claim_id IS NOT NULL"),
+            postgresql_where=text("claim_id IS NOT NULL"),
+        ),
+        Index("ix_messages_status", "status", "id"),
+        Index("ix_messages_api_key", "api_key_id", "id"),
+        Index("ix_messages_rfc_message_id", "rfc_message_id"),
+    )
+
+    @classmethod
+    def claim(
+        cls, session: Session, ids: Iterable[str], *, claim_id: str, account_id: str, lease_until: datetime
+    ) -> int:
+        """Waiting -> sending. Returns how many were still there to be claimed."""
+        return _affected(
+            session,
+            update(cls)
+            .where(cls.id.in_(list(ids)), cls.status.in_(WAITING))
+            .values(
+                status=MessageStatus.SENDING,
+                due_at=None,
+                reason="",
+                claim_id=claim_id,
+                claim_account_id=account_id,
+                lease_until=lease_until,
+                begun=False,
+            ),
+        )
+
+    @classmethod
+    def begin(cls, session: Session, message_id: str, *, claim_id: str, lease_until: datetime) -> bool:
+        """Notes, before the first byte leaves, that from now on the outcome is unknown until it is recorded."""
+        return _one(
+            session,
+            update(cls)
+            .where(cls.id == message_id, cls.claim_id == claim_id, cls.begun.is_(False))
+            .values(begun=True, lease_until=lease_until),
+        )
+
+    @classmethod
+    def hold(cls, session: Session, ids: Iterable[str], *, reason: Reason, detail: str, until: datetime | None) -> int:
+        """Waiting -> held. `until` None: until a person or a change of an account releases it."""
+        return _affected(
+            session,
+            update(cls)
+            .where(cls.id.in_(list(ids)), cls.status.in_(WAITING))
+            .values(status=MessageStatus.HELD, reason=reason, detail=detail, due_at=until),
+        )
+
+    @classmethod
+    def put_back(
+        cls,
+        session: Session,
+        message_id: str,
+        *,
+        claim_id: str,
+        status: MessageStatus,
+        reason: Reason | str,
+        detail: str,
+        due_at: datetime | None,
+        attempts: int,
+    ) -> bool:
+        """Sending -> queued, deferred or held, by the worker that holds it."""
+        return _one(
+            session,
+            update(cls)
+            .where(cls.id == message_id, cls.claim_id == claim_id, cls.status == MessageStatus.SENDING)
+            .values(status=status, reason=reason, detail=detail, due_at=due_at, attempts=attempts, **_FREE),
+        )
+
+    @classmethod
+    def finish(
+        cls,
+        session: Session,
+        message_id: str,
+        *,
+        claim_id: str,
+        status: MessageStatus,
+        reason: Reason | str,
+        detail: str,
+        attempts: int,
+        now: datetime,
+    ) -> bool:
+        """Sending -> sent, partially_sent or failed, by the worker that holds it."""
+        return _one(
+            session,
+            update(cls)
+            .where(cls.id == message_id, cls.claim_id == claim_id, cls.status == MessageStatus.SENDING)
+            .values(
+                status=status, reason=reason, detail=detail, due_at=None, attempts=attempts, finished_at=now, **_FREE
+            ),
+        )
+
+    @classmethod
+    def release(cls, session: Session, ids: Iterable[str], *, now: datetime) -> int:
+        """Held -> queued."""
+        return _affected(
+            session,
+            update(cls)
+            .where(cls.id.in_(list(ids)), cls.status == MessageStatus.HELD)
+            .values(status=MessageStatus.QUEUED, reason="", detail="", due_at=now),
+        )
+
+    @classmethod
+    def retry(cls, session: Session, message_id: str, *, now: datetime) -> bool:
+        """Failed, partially sent, deferred or held -> queued, with its attempts counted anew."""
+        return _one(
+            session,
+            update(cls)
+            .where(cls.id == message_id, cls.status.in_(RETRYABLE))
+            .values(
+                status=MessageStatus.QUEUED, reason="", detail="", due_at=now, attempts=0, finished_at=None, **_FREE
+            ),
+        )
+
+    @classmethod
+    def cancel(cls, session: Session, message_id: str, *, now: datetime) -> bool:
+        """Waiting -> cancelled. A message that a worker holds can no longer be cancelled."""
+        return _one(
+            session,
+            update(cls)
+            .where(cls.id == message_id, cls.status.in_(WAITING))
+            .values(status=MessageStatus.CANCELLED, reason="", detail="", due_at=None, finished_at=now),
+        )
+
+
+_FREE: dict[str, Any] = {"claim_id": None, "claim_account_id": None, "lease_until": None, "begun": False}
+
+
+class MessageBody(Base):
+    """Apart from the message, so that a list never reads bodies and retention can drop them alone."""
+
+    __tablename__ = "message_bodies"
+
+    message_id: Mapped[str] = mapped_column(ForeignKey("messages.id", ondelete="CASCADE"), primary_key=True)
+    text: Mapped[str | None] = mapped_column(Text)
+    html: Mapped[str | None] = mapped_column(Text)
+
+
+class Recipient(Base):
+    __tablename__ = "recipients"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    message_id: Mapped[str] = mapped_column(ForeignKey("messages.id", ondelete="CASCADE"))
+    kind: Mapped[str] = mapped_column(String(3))
+    email: Mapped[str] = mapped_column(String(320))
+    name: Mapped[str] = mapped_column(Text, default="")
+    status: Mapped[str] = mapped_column(String(16), default=RecipientStatus.PENDING)
+    reply_code: Mapped[int | None]
+    reply_text: Mapped[str] = mapped_column(Text, default="")
+    finished_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        Index("ix_recipients_message_id", "message_id"),
+        Index("ix_recipients_email", "email", "message_id"),
+    )
+
+
+class MessageTag(Base):
+    __tablename__ = "message_tags"
+
+    message_id: Mapped[str] = mapped_column(ForeignKey("messages.id", ondelete="CASCADE"), primary_key=True)
+    tag: Mapped[str] = mapped_column(String(64), primary_key=True)
+
+    __table_args__ = (Index("ix_message_tags_tag", "tag", "message_id"),)
+
+
+class DeliveryAttempt(Base):
+    """One SMTP transaction and its reply."""
+
+    __tablename__ = "delivery_attempts"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    message_id: Mapped[str] = mapped_column(ForeignKey("messages.id", ondelete="CASCADE"))
+    number: Mapped[int]  # of the round; a fail-over adds a further transaction to the same round
+    claim_id: Mapped[str] = mapped_column(String(40))
+    account_id: Mapped[str | None] = mapped_column(String(40))
+    account_name: Mapped[str] = mapped_column(Text, default="")
+    server: Mapped[str] = mapped_column(Text, default="")
+    stage: Mapped[str] = mapped_column(String(16), default="")
+    outcome: Mapped[str] = mapped_column(String(16))
+    reply_code: Mapped[int | None]
+    reply_text: Mapped[str] = mapped_column(Text, default="")
+    started_at: Mapped[datetime]
+    duration_ms: Mapped[int] = mapped_column(default=0)
+
+    __table_args__ = (Index("ix_delivery_attempts_message_id", "message_id"),)
+
+
+def _affected(session: Session, statement: Any) -> int:
+    result = session.execute(statement, execution_options={"synchronize_session": False})
+    assert isinstance(result, CursorResult)
+    return result.rowcount
+
+
+def _one(session: Session, statement: Any) -> bool:
+    return _affected(session, statement) == 1

@@ -1,0 +1,150 @@
+"""A sender account: From identity, server and credentials; its count of the day and its circuit breaker.
+
+The count belongs to a date, so a box that was off at midnight is right when it wakes: a count of another day is zero.
+The breaker needs no state of its own: it is closed without `breaker_until`, open before that moment and half-open
+after it.
+"""
+
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from sqlalchemy import Index, String, Text, case, update
+from sqlalchemy.engine import CursorResult
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from appliance.db.models.base import Base
+
+BUILT_IN_MAILBOX_ID = "acc_mailbox"
+
+
+class TransportKind(StrEnum):
+    SMTP = "smtp"
+    MAILBOX = "mailbox"
+
+
+class AccountState(StrEnum):
+    READY = "ready"
+    PAUSED = "paused"  # by a person
+    FULL = "full"  # the daily limit is reached
+    RESTING = "resting"  # the breaker is open after an error
+    PROBING = "probing"  # the breaker is half-open: one message tries it
+
+
+class SenderAccount(Base):
+    __tablename__ = "sender_accounts"
+
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    name: Mapped[str] = mapped_column(String(200))
+    email: Mapped[str] = mapped_column(String(320))
+    transport: Mapped[str] = mapped_column(String(16))
+    host: Mapped[str] = mapped_column(String(255), default="")
+    port: Mapped[int] = mapped_column(default=0)
+    security: Mapped[str] = mapped_column(String(16), default="starttls")
+    username: Mapped[str] = mapped_column(String(320), default="")
+    password_encrypted: Mapped[str] = mapped_column(Text, default="")
+    daily_limit: Mapped[int | None]  # None: no limit
+    priority: Mapped[int] = mapped_column(default=0)
+    active: Mapped[bool] = mapped_column(default=True)
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+    deleted_at: Mapped[datetime | None]
+
+    count_date: Mapped[str] = mapped_column(String(10), default="")
+    count: Mapped[int] = mapped_column(default=0)  # reserved or sent on `count_date`
+
+    breaker_failures: Mapped[int] = mapped_column(default=0)  # in a row
+    breaker_until: Mapped[datetime | None]
+    last_error: Mapped[str] = mapped_column(Text, default="")
+    last_error_at: Mapped[datetime | None]
+
+    __table_args__ = (Index("ix_sender_accounts_deleted_at", "deleted_at"),)
+
+    def sent_on(self, today: str) -> int:
+        return self.count if self.count_date == today else 0
+
+    def remaining(self, today: str) -> int | None:
+        """Messages it may still send on `today`; None: no limit."""
+        return None if self.daily_limit is None else max(0, self.daily_limit - self.sent_on(today))
+
+    def state(self, now: datetime, today: str) -> AccountState:
+        if not self.active:
+            return AccountState.PAUSED
+        if self.breaker_until is not None and self.breaker_until > now:
+            return AccountState.RESTING
+        if self.remaining(today) == 0:
+            return AccountState.FULL
+        return AccountState.READY if self.breaker_until is None else AccountState.PROBING
+
+    @classmethod
+    def reserve(cls, session: Session, account_id: str, count: int, *, today: str) -> bool:
+        """Takes `count` messages out of the day's limit, all or none, in one statement: no reader in between."""
+        spent = case((cls.count_date == today, cls.count), else_=0)
+        return _one(
+            session,
+            update(cls)
+            .where(
+                cls.id == account_id,
+                cls.active.is_(True),
+                cls.deleted_at.is_(None),
+                (cls.daily_limit.is_(None)) | (spent + count <= cls.daily_limit),
+            )
+            .values(count=spent + count, count_date=today),
+        )
+
+    @classmethod
+    def refund(cls, session: Session, account_id: str, count: int, *, day: str) -> bool:
+        """Gives back what was reserved on `day` and not used. A day that is over is left as it is."""
+        return _one(
+            session,
+            update(cls)
+            .where(cls.id == account_id, cls.count_date == day)
+            .values(count=case((cls.count > count, cls.count - count), else_=0)),
+        )
+
+    @classmethod
+    def trip(cls, session: Session, account_id: str, *, now: datetime, rest: timedelta, error: str) -> bool:
+        """Opens the breaker for `rest`. Several messages that fail together count as one failure."""
+        return _one(
+            session,
+            update(cls)
+            .where(cls.id == account_id)
+            .values(
+                breaker_failures=case((cls.breaker_until > now, cls.breaker_failures), else_=cls.breaker_failures + 1),
+                breaker_until=case((cls.breaker_until > now, cls.breaker_until), else_=now + rest),
+                last_error=error,
+                last_error_at=now,
+            ),
+        )
+
+    @classmethod
+    def probe(cls, session: Session, account_id: str, *, now: datetime, until: datetime) -> bool:
+        """Half-open: lets one claim through, and keeps the others out until it has an answer or `until` has passed."""
+        return _one(
+            session,
+            update(cls).where(cls.id == account_id, cls.breaker_until <= now).values(breaker_until=until),
+        )
+
+    @classmethod
+    def close_breaker(cls, session: Session, account_id: str) -> bool:
+        return _one(
+            session,
+            update(cls)
+            .where(cls.id == account_id, cls.breaker_until.is_not(None))
+            .values(breaker_failures=0, breaker_until=None),
+        )
+
+
+class AccountDay(Base):
+    """What an account sent on a day that is over."""
+
+    __tablename__ = "account_days"
+
+    account_id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    day: Mapped[str] = mapped_column(String(10), primary_key=True)
+    sent: Mapped[int]
+
+
+def _one(session: Session, statement: object) -> bool:
+    result = session.execute(statement, execution_options={"synchronize_session": False})  # type: ignore[call-overload]
+    assert isinstance(result, CursorResult)
+    return result.rowcount == 1

@@ -1,0 +1,234 @@
+"""The way in which anything is changed: `write(fn)` runs a pure database function and returns once it is durable.
+
+SQLite knows one writer at a time and each durable commit costs an fsync, so all writes go through one thread that runs
+whatever has gathered in a single transaction, a savepoint each, and commits once for all (group commit: DeWitt et al.,
+"Implementation Techniques for Main Memory Database Systems", 1984, section 5.2). A database server does this itself.
+"""
+
+import queue
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, Protocol, TypeVar
+
+import structlog
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.orm import Session
+
+from appliance.errors import StorageUnavailable
+
+T = TypeVar("T")
+WriteFunction = Callable[[Session], T]
+"""Touches the session it is given and nothing else: no network, no clock, no other session. It may run in a transaction
+that is rolled back, so an effect outside the database would outlive it."""
+
+RunNative = Callable[[Callable[[], Any]], Any]
+"""Runs a function where it does not block the caller's event loop, and returns its result."""
+
+MAX_BATCH = 256
+MAX_BATCH_SECONDS = 0.010  # of work between two commits: what one batch may hold the hub for
+
+log = structlog.get_logger(__name__)
+
+
+class Writer(Protocol):
+    def start(self) -> None: ...
+    def stop(self) -> None: ...
+    def write(self, fn: WriteFunction[T]) -> T: ...
+
+
+class TransactionWriter:
+    """One ordinary transaction a write, for a database server with a connection pool."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def start(self) -> None:
+        pass
+
+    def stop(self) -> None:
+        pass
+
+    def write(self, fn: WriteFunction[T]) -> T:
+        """Raises whatever `fn` raises, and StorageUnavailable when the server cannot commit."""
+        try:
+            with Session(self._engine, expire_on_commit=False) as session, session.begin():
+                return fn(session)
+        except OperationalError as error:
+            raise _unavailable(error) from error
+
+
+class BatchStatistics:
+    """What the metrics page says of the writer."""
+
+    def __init__(self) -> None:
+        self.writes = 0
+        self.commits = 0
+        self.failed_commits = 0
+        self.largest_batch = 0
+
+    def count(self, batch_size: int) -> None:
+        self.writes += batch_size
+        self.commits += 1
+        self.largest_batch = max(self.largest_batch, batch_size)
+
+
+class _Write:
+    """One queued write and the place where its caller waits."""
+
+    __slots__ = ("_done", "error", "fn", "result")
+
+    def __init__(self, fn: WriteFunction[Any]) -> None:
+        self.fn = fn
+        self.result: Any = None
+        self.error: BaseException | None = None
+        self._done = threading.Event()
+
+    def answer(self) -> None:
+        self._done.set()
+
+    def wait(self) -> Any:
+        self._done.wait()
+        if self.error is not None:
+            raise self.error
+        return self.result
+
+
+class _BatchLost(Exception):
+    """SQLite rolled the whole transaction back by itself (disk full, I/O error): nothing of the batch stands."""
+
+
+class GroupCommitWriter:
+    """The one writer of an SQLite database."""
+
+    def __init__(self, engine: Engine, run_native: RunNative) -> None:
+        self._engine = engine
+        self._run_native = run_native
+        self._queue: queue.SimpleQueue[_Write | None] = queue.SimpleQueue()
+        self._thread: threading.Thread | None = None
+        self._lifecycle = threading.Lock()
+        self._connection: Connection | None = None
+        self._closed = False
+        self.statistics = BatchStatistics()
+
+    def start(self) -> None:
+        with self._lifecycle:
+            if self._thread is None:
+                self._closed = False
+                self._thread = threading.Thread(target=self._serve, name="db-writer", daemon=True)
+                self._thread.start()
+
+    def stop(self) -> None:
+        """Finishes what is queued, then closes the connection."""
+        with self._lifecycle:
+            if self._thread is not None:
+                self._closed = True
+                self._queue.put(None)
+                self._thread.join()
+                self._thread = None
+
+    def write(self, fn: WriteFunction[T]) -> T:
+        """Runs `fn(session)` and returns its result once it is on disk.
+
+        Raises:
+            whatever `fn` raises: then nothing of it is kept, and the writes beside it are untouched.
+            StorageUnavailable: the transaction could not be begun or committed; nothing of it is kept.
+        """
+        if self._closed or self._thread is None:
+            raise StorageUnavailable("The database is closed: the appliance is stopping.")
+        write = _Write(fn)
+        self._queue.put(write)
+        result: T = write.wait()
+        return result
+
+    def _serve(self) -> None:
+        last = False
+        while not last:
+            batch, last = self._next_batch()
+            if batch:
+                self._run_batch(batch)
+        self._disconnect()
+
+    def _next_batch(self) -> tuple[list[_Write], bool]:
+        """What has gathered, at least one write; and whether the writer was asked to stop."""
+        batch: list[_Write] = []
+        try:
+            write = self._queue.get()
+            while write is not None:
+                batch.append(write)
+                if len(batch) == MAX_BATCH:
+                    return batch, False
+                write = self._queue.get_nowait()
+            return batch, True
+        except queue.Empty:
+            return batch, False
+
+    def _run_batch(self, batch: list[_Write]) -> None:
+        while batch:
+            done: list[_Write] = []
+            try:
+                connection = self._begin()
+                done, batch = self._apply(connection, batch)
+                self._run_native(connection.commit)
+                self.statistics.count(len(done))
+            except Exception as error:  # noqa: BLE001 - the writer must outlive any failure; every caller is told
+                done, batch = done + batch, []
+                self._fail(done, error)
+            for write in done:
+                write.answer()
+
+    def _begin(self) -> Connection:
+        if self._connection is None:
+            self._connection = self._engine.connect()
+        connection = self._connection
+        # natively, for it waits while another process (the command line, a backup) holds the lock
+        self._run_native(connection.begin)
+        return connection
+
+    def _apply(self, connection: Connection, batch: list[_Write]) -> tuple[list[_Write], list[_Write]]:
+        """Runs writes until the time is up; returns those that ran and those left for the next commit."""
+        until = time.perf_counter() + MAX_BATCH_SECONDS
+        for index, write in enumerate(batch, start=1):
+            self._attempt(connection, write)
+            if time.perf_counter() > until:
+                return batch[:index], batch[index:]
+        return batch, []
+
+    def _attempt(self, connection: Connection, write: _Write) -> None:
+        session = Session(connection, join_transaction_mode="create_savepoint", expire_on_commit=False)
+        try:
+            with session, session.begin():
+                write.result = write.fn(session)
+        except Exception as error:
+            if not _in_transaction(connection):
+                raise _BatchLost from error
+            write.error = error
+
+    def _fail(self, batch: list[_Write], error: BaseException) -> None:
+        self.statistics.failed_commits += 1
+        log.error("the database could not commit", error=str(error.__cause__ or error), writes=len(batch))
+        for write in batch:
+            write.error = write.error or _unavailable(error)
+        self._disconnect()
+
+    def _disconnect(self) -> None:
+        if self._connection is not None:
+            connection, self._connection = self._connection, None
+            try:
+                connection.invalidate()  # rolls back: closing is all that a broken connection still allows
+                connection.close()
+            except DBAPIError as error:
+                log.warning("closing the database connection failed", error=str(error))
+
+
+def _in_transaction(connection: Connection) -> bool:
+    return bool(connection.connection.dbapi_connection.in_transaction)  # type: ignore[union-attr]
+
+
+def _unavailable(error: BaseException) -> StorageUnavailable:
+    cause = error.__cause__ if isinstance(error, _BatchLost) and error.__cause__ else error
+    text = str(getattr(cause, "orig", None) or cause)
+    return StorageUnavailable(
+        f"The database could not keep the change: {text}. Check disk space, permissions and locks."
+    )
