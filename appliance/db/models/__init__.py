@@ -3,8 +3,11 @@
 from appliance.db.models.access import ApiKey, IdempotencyKey, User
 from appliance.db.models.base import Base
 from appliance.db.models.box import Flag, ScheduleRun
+from appliance.db.models.delivery_attempt import DeliveryAttempt
 from appliance.db.models.mailbox import KeptMail
-from appliance.db.models.message import DeliveryAttempt, Message, MessageBody, MessageTag, Recipient
+from appliance.db.models.message import Message
+from appliance.db.models.message_body import MessageBody, MessageTag
+from appliance.db.models.recipient import Recipient
 from appliance.db.models.sender_account import AccountDay, SenderAccount
 
 __all__ = [

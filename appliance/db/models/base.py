@@ -3,8 +3,9 @@
 from datetime import datetime
 from typing import Any, ClassVar
 
-from sqlalchemy import MetaData
-from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy import Delete, MetaData, Update
+from sqlalchemy.engine import CursorResult
+from sqlalchemy.orm import DeclarativeBase, Session
 
 from appliance.db.types import UtcDateTime
 
@@ -19,3 +20,14 @@ class Base(DeclarativeBase):
         }
     )
     type_annotation_map: ClassVar[dict[Any, Any]] = {datetime: UtcDateTime}
+
+
+def affected(session: Session, statement: Update | Delete) -> int:
+    """Executes a compare-and-set and returns how many rows it changed."""
+    result = session.execute(statement, execution_options={"synchronize_session": False})
+    assert isinstance(result, CursorResult)
+    return result.rowcount
+
+
+def changed_one(session: Session, statement: Update | Delete) -> bool:
+    return affected(session, statement) == 1

@@ -1,4 +1,4 @@
-"""A message, its body, recipients, tags and delivery attempts, and the verbs that move a message from state to state.
+"""A message and the verbs that move it from state to state.
 
 Each verb is one compare-and-set UPDATE: it says whether this caller was the one that made the move, so a duplicate
 task, a late worker or a second click changes nothing.
@@ -9,11 +9,10 @@ from datetime import datetime
 from enum import IntEnum, StrEnum
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, String, Text, text, update
-from sqlalchemy.engine import CursorResult
+from sqlalchemy import Index, String, Text, text, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from appliance.db.models.base import Base
+from appliance.db.models.base import Base, affected, changed_one
 from appliance.db.types import Json
 
 
@@ -58,28 +57,6 @@ class Priority(IntEnum):
     LOW = 2
 
 
-class RecipientKind(StrEnum):
-    TO = "to"
-    CC = "cc"
-    BCC = "bcc"
-
-
-class RecipientStatus(StrEnum):
-    PENDING = "pending"
-    SENT = "sent"
-    FAILED = "failed"
-    SUPPRESSED = "suppressed"
-
-
-class AttemptOutcome(StrEnum):
-    SENT = "sent"  # every recipient of the attempt accepted
-    PARTIAL = "partial"  # some refused
-    DEFERRED = "deferred"
-    FAILED = "failed"
-    ACCOUNT_ERROR = "account_error"  # the account or its server could not be used; says nothing of the message
-    UNCERTAIN = "uncertain"  # handed over, and no answer was seen
-
-
 class Message(Base):
     __tablename__ = "messages"
 
@@ -110,6 +87,7 @@ class Message(Base):
 
     claim_id: Mapped[str | None] = mapped_column(String(40))  # of the batch that holds it
     claim_account_id: Mapped[str | None] = mapped_column(String(40))
+    claim_day: Mapped[str] = mapped_column(String(10), default="")  # whose daily limit the claim was reserved from
     lease_until: Mapped[datetime | None]
     begun: Mapped[bool] = mapped_column(default=False)  # its worker may have begun to talk to the server about it
 
@@ -134,10 +112,10 @@ class Message(Base):
 
     @classmethod
     def claim(
-        cls, session: Session, ids: Iterable[str], *, claim_id: str, account_id: str, lease_until: datetime
+        cls, session: Session, ids: Iterable[str], *, claim_id: str, account_id: str, day: str, lease_until: datetime
     ) -> int:
         """Waiting -> sending. Returns how many were still there to be claimed."""
-        return _affected(
+        return affected(
             session,
             update(cls)
             .where(cls.id.in_(list(ids)), cls.status.in_(WAITING))
@@ -147,6 +125,7 @@ class Message(Base):
                 reason="",
                 claim_id=claim_id,
                 claim_account_id=account_id,
+                claim_day=day,
                 lease_until=lease_until,
                 begun=False,
             ),
@@ -155,7 +134,7 @@ class Message(Base):
     @classmethod
     def begin(cls, session: Session, message_id: str, *, claim_id: str, lease_until: datetime) -> bool:
         """Notes, before the first byte leaves, that from now on the outcome is unknown until it is recorded."""
-        return _one(
+        return changed_one(
             session,
             update(cls)
             .where(cls.id == message_id, cls.claim_id == claim_id, cls.begun.is_(False))
@@ -163,9 +142,23 @@ class Message(Base):
         )
 
     @classmethod
+    def change_account(cls, session: Session, message_id: str, *, claim_id: str, account_id: str, day: str) -> bool:
+        """The worker that holds it fails over to another account."""
+        return changed_one(
+            session,
+            update(cls)
+            .where(cls.id == message_id, cls.claim_id == claim_id)
+            .values(claim_account_id=account_id, claim_day=day),
+        )
+
+    @classmethod
+    def renew(cls, session: Session, claim_ids: Iterable[str], *, lease_until: datetime) -> int:
+        return affected(session, update(cls).where(cls.claim_id.in_(list(claim_ids))).values(lease_until=lease_until))
+
+    @classmethod
     def hold(cls, session: Session, ids: Iterable[str], *, reason: Reason, detail: str, until: datetime | None) -> int:
         """Waiting -> held. `until` None: until a person or a change of an account releases it."""
-        return _affected(
+        return affected(
             session,
             update(cls)
             .where(cls.id.in_(list(ids)), cls.status.in_(WAITING))
@@ -185,8 +178,8 @@ class Message(Base):
         due_at: datetime | None,
         attempts: int,
     ) -> bool:
-        """Sending -> queued, deferred or held, by the worker that holds it."""
-        return _one(
+        """Sending -> queued, deferred or held, by whoever holds the claim."""
+        return changed_one(
             session,
             update(cls)
             .where(cls.id == message_id, cls.claim_id == claim_id, cls.status == MessageStatus.SENDING)
@@ -207,7 +200,7 @@ class Message(Base):
         now: datetime,
     ) -> bool:
         """Sending -> sent, partially_sent or failed, by the worker that holds it."""
-        return _one(
+        return changed_one(
             session,
             update(cls)
             .where(cls.id == message_id, cls.claim_id == claim_id, cls.status == MessageStatus.SENDING)
@@ -219,7 +212,7 @@ class Message(Base):
     @classmethod
     def release(cls, session: Session, ids: Iterable[str], *, now: datetime) -> int:
         """Held -> queued."""
-        return _affected(
+        return affected(
             session,
             update(cls)
             .where(cls.id.in_(list(ids)), cls.status == MessageStatus.HELD)
@@ -229,7 +222,7 @@ class Message(Base):
     @classmethod
     def retry(cls, session: Session, message_id: str, *, now: datetime) -> bool:
         """Failed, partially sent, deferred or held -> queued, with its attempts counted anew."""
-        return _one(
+        return changed_one(
             session,
             update(cls)
             .where(cls.id == message_id, cls.status.in_(RETRYABLE))
@@ -241,7 +234,7 @@ class Message(Base):
     @classmethod
     def cancel(cls, session: Session, message_id: str, *, now: datetime) -> bool:
         """Waiting -> cancelled. A message that a worker holds can no longer be cancelled."""
-        return _one(
+        return changed_one(
             session,
             update(cls)
             .where(cls.id == message_id, cls.status.in_(WAITING))
@@ -249,74 +242,10 @@ class Message(Base):
         )
 
 
-_FREE: dict[str, Any] = {"claim_id": None, "claim_account_id": None, "lease_until": None, "begun": False}
-
-
-class MessageBody(Base):
-    """Apart from the message, so that a list never reads bodies and retention can drop them alone."""
-
-    __tablename__ = "message_bodies"
-
-    message_id: Mapped[str] = mapped_column(ForeignKey("messages.id", ondelete="CASCADE"), primary_key=True)
-    text: Mapped[str | None] = mapped_column(Text)
-    html: Mapped[str | None] = mapped_column(Text)
-
-
-class Recipient(Base):
-    __tablename__ = "recipients"
-
-    id: Mapped[int] = mapped_column(primary_key=True)
-    message_id: Mapped[str] = mapped_column(ForeignKey("messages.id", ondelete="CASCADE"))
-    kind: Mapped[str] = mapped_column(String(3))
-    email: Mapped[str] = mapped_column(String(320))
-    name: Mapped[str] = mapped_column(Text, default="")
-    status: Mapped[str] = mapped_column(String(16), default=RecipientStatus.PENDING)
-    reply_code: Mapped[int | None]
-    reply_text: Mapped[str] = mapped_column(Text, default="")
-    finished_at: Mapped[datetime | None]
-
-    __table_args__ = (
-        Index("ix_recipients_message_id", "message_id"),
-        Index("ix_recipients_email", "email", "message_id"),
-    )
-
-
-class MessageTag(Base):
-    __tablename__ = "message_tags"
-
-    message_id: Mapped[str] = mapped_column(ForeignKey("messages.id", ondelete="CASCADE"), primary_key=True)
-    tag: Mapped[str] = mapped_column(String(64), primary_key=True)
-
-    __table_args__ = (Index("ix_message_tags_tag", "tag", "message_id"),)
-
-
-class DeliveryAttempt(Base):
-    """One SMTP transaction and its reply."""
-
-    __tablename__ = "delivery_attempts"
-
-    id: Mapped[int] = mapped_column(primary_key=True)
-    message_id: Mapped[str] = mapped_column(ForeignKey("messages.id", ondelete="CASCADE"))
-    number: Mapped[int]  # of the round; a fail-over adds a further transaction to the same round
-    claim_id: Mapped[str] = mapped_column(String(40))
-    account_id: Mapped[str | None] = mapped_column(String(40))
-    account_name: Mapped[str] = mapped_column(Text, default="")
-    server: Mapped[str] = mapped_column(Text, default="")
-    stage: Mapped[str] = mapped_column(String(16), default="")
-    outcome: Mapped[str] = mapped_column(String(16))
-    reply_code: Mapped[int | None]
-    reply_text: Mapped[str] = mapped_column(Text, default="")
-    started_at: Mapped[datetime]
-    duration_ms: Mapped[int] = mapped_column(default=0)
-
-    __table_args__ = (Index("ix_delivery_attempts_message_id", "message_id"),)
-
-
-def _affected(session: Session, statement: Any) -> int:
-    result = session.execute(statement, execution_options={"synchronize_session": False})
-    assert isinstance(result, CursorResult)
-    return result.rowcount
-
-
-def _one(session: Session, statement: Any) -> bool:
-    return _affected(session, statement) == 1
+_FREE: dict[str, Any] = {
+    "claim_id": None,
+    "claim_account_id": None,
+    "claim_day": "",
+    "lease_until": None,
+    "begun": False,
+}

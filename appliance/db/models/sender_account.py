@@ -1,6 +1,7 @@
 """A sender account: From identity, server and credentials; its count of the day and its circuit breaker.
 
-The count belongs to a date, so a box that was off at midnight is right when it wakes: a count of another day is zero.
+The count belongs to a date, so a box that was off at midnight is right when it wakes: the count of an earlier day is
+zero. A count of a later day still counts: after the clock was set back, a limit must not start anew.
 The breaker needs no state of its own: it is closed without `breaker_until`, open before that moment and half-open
 after it.
 """
@@ -9,10 +10,9 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from sqlalchemy import Index, String, Text, case, update
-from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from appliance.db.models.base import Base
+from appliance.db.models.base import Base, changed_one
 
 BUILT_IN_MAILBOX_ID = "acc_mailbox"
 
@@ -60,7 +60,7 @@ class SenderAccount(Base):
     __table_args__ = (Index("ix_sender_accounts_deleted_at", "deleted_at"),)
 
     def sent_on(self, today: str) -> int:
-        return self.count if self.count_date == today else 0
+        return self.count if self.count_date >= today else 0
 
     def remaining(self, today: str) -> int | None:
         """Messages it may still send on `today`; None: no limit."""
@@ -78,8 +78,8 @@ class SenderAccount(Base):
     @classmethod
     def reserve(cls, session: Session, account_id: str, count: int, *, today: str) -> bool:
         """Takes `count` messages out of the day's limit, all or none, in one statement: no reader in between."""
-        spent = case((cls.count_date == today, cls.count), else_=0)
-        return _one(
+        spent = case((cls.count_date >= today, cls.count), else_=0)
+        return changed_one(
             session,
             update(cls)
             .where(
@@ -88,13 +88,13 @@ class SenderAccount(Base):
                 cls.deleted_at.is_(None),
                 (cls.daily_limit.is_(None)) | (spent + count <= cls.daily_limit),
             )
-            .values(count=spent + count, count_date=today),
+            .values(count=spent + count, count_date=case((cls.count_date > today, cls.count_date), else_=today)),
         )
 
     @classmethod
     def refund(cls, session: Session, account_id: str, count: int, *, day: str) -> bool:
         """Gives back what was reserved on `day` and not used. A day that is over is left as it is."""
-        return _one(
+        return changed_one(
             session,
             update(cls)
             .where(cls.id == account_id, cls.count_date == day)
@@ -102,31 +102,28 @@ class SenderAccount(Base):
         )
 
     @classmethod
-    def trip(cls, session: Session, account_id: str, *, now: datetime, rest: timedelta, error: str) -> bool:
-        """Opens the breaker for `rest`. Several messages that fail together count as one failure."""
-        return _one(
+    def trip(
+        cls, session: Session, account_id: str, *, known_failures: int, now: datetime, rest: timedelta, error: str
+    ) -> bool:
+        """Opens the breaker for `rest`. Messages that fail together know the same number of failures: one counts."""
+        return changed_one(
             session,
             update(cls)
-            .where(cls.id == account_id)
-            .values(
-                breaker_failures=case((cls.breaker_until > now, cls.breaker_failures), else_=cls.breaker_failures + 1),
-                breaker_until=case((cls.breaker_until > now, cls.breaker_until), else_=now + rest),
-                last_error=error,
-                last_error_at=now,
-            ),
+            .where(cls.id == account_id, cls.breaker_failures == known_failures)
+            .values(breaker_failures=known_failures + 1, breaker_until=now + rest, last_error=error, last_error_at=now),
         )
 
     @classmethod
     def probe(cls, session: Session, account_id: str, *, now: datetime, until: datetime) -> bool:
         """Half-open: lets one claim through, and keeps the others out until it has an answer or `until` has passed."""
-        return _one(
+        return changed_one(
             session,
             update(cls).where(cls.id == account_id, cls.breaker_until <= now).values(breaker_until=until),
         )
 
     @classmethod
     def close_breaker(cls, session: Session, account_id: str) -> bool:
-        return _one(
+        return changed_one(
             session,
             update(cls)
             .where(cls.id == account_id, cls.breaker_until.is_not(None))
@@ -142,9 +139,3 @@ class AccountDay(Base):
     account_id: Mapped[str] = mapped_column(String(40), primary_key=True)
     day: Mapped[str] = mapped_column(String(10), primary_key=True)
     sent: Mapped[int]
-
-
-def _one(session: Session, statement: object) -> bool:
-    result = session.execute(statement, execution_options={"synchronize_session": False})  # type: ignore[call-overload]
-    assert isinstance(result, CursorResult)
-    return result.rowcount == 1

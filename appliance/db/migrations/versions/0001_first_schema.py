@@ -93,6 +93,7 @@ def upgrade() -> None:
         sa.Column("detail", sa.Text(), nullable=False),
         sa.Column("claim_id", sa.String(length=40), nullable=True),
         sa.Column("claim_account_id", sa.String(length=40), nullable=True),
+        sa.Column("claim_day", sa.String(length=10), nullable=False),
         sa.Column("lease_until", UtcDateTime(), nullable=True),
         sa.Column("begun", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_messages")),

@@ -1,0 +1,151 @@
+"""Messages as they are shown: a page of them, one of them with everything, and counts."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy.orm import Session
+
+from appliance.db.models import DeliveryAttempt, Message, MessageBody, MessageTag, Recipient, SenderAccount
+from appliance.db.models.message import UNFINISHED, MessageStatus, Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """Empty fields do not filter. `api_key_id`: only that key's messages."""
+
+    status: tuple[str, ...] = ()
+    recipient: str = ""
+    tag: str = ""
+    account: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+    q: str = ""
+    api_key_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    items: Sequence[Message]
+    recipients: dict[str, list[Recipient]]
+    next_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Detail:
+    message: Message
+    body: MessageBody | None
+    recipients: Sequence[Recipient]
+    attempts: Sequence[DeliveryAttempt]
+    accounts: Sequence[SenderAccount]
+
+
+def page(session: Session, filters: Filters, *, before: str | None = None, limit: int = 50) -> Page:
+    """Newest first; `before` is the id that the previous page ended with, so new arrivals shift nothing."""
+    query = _filtered(select(Message), filters).order_by(Message.id.desc()).limit(limit + 1)
+    if before:
+        query = query.where(Message.id < before)
+    found = session.scalars(query).all()
+    items = found[:limit]
+    return Page(items, _recipients_of(session, items), items[-1].id if len(found) > limit else None)
+
+
+def detail(session: Session, message_id: str, *, api_key_id: str | None = None) -> Detail | None:
+    message = session.get(Message, message_id)
+    if message is None or (api_key_id is not None and message.api_key_id != api_key_id):
+        return None
+    of_message = Recipient.message_id == message_id
+    return Detail(
+        message,
+        session.get(MessageBody, message_id),
+        session.scalars(select(Recipient).where(of_message).order_by(Recipient.id)).all(),
+        session.scalars(
+            select(DeliveryAttempt).where(DeliveryAttempt.message_id == message_id).order_by(DeliveryAttempt.id)
+        ).all(),
+        session.scalars(select(SenderAccount).where(SenderAccount.deleted_at.is_(None))).all(),
+    )
+
+
+def status_of(session: Session, message_id: str, api_key_id: str | None = None) -> str | None:
+    query = select(Message.status).where(Message.id == message_id)
+    if api_key_id is not None:
+        query = query.where(Message.api_key_id == api_key_id)
+    return session.scalar(query)
+
+
+def held_ids(session: Session, reasons: Sequence[Reason], *, limit: int) -> Sequence[str]:
+    """Held messages, the oldest first."""
+    return session.scalars(
+        select(Message.id)
+        .where(Message.status == MessageStatus.HELD, Message.reason.in_(reasons))
+        .order_by(Message.id)
+        .limit(limit)
+    ).all()
+
+
+def counts_by_status(session: Session) -> dict[str, int]:
+    """Every state, also those that no message is in."""
+    counted: dict[Any, int] = dict(
+        session.execute(select(Message.status, func.count()).group_by(Message.status)).tuples().all()
+    )
+    return {str(status): counted.get(status, 0) for status in MessageStatus}
+
+
+def oldest_unfinished_at(session: Session) -> dict[str, datetime]:
+    """For each unfinished state that has a message: when its oldest was accepted."""
+    found = {}
+    for status in UNFINISHED:
+        first = session.scalar(select(Message.created_at).where(Message.status == status).order_by(Message.id).limit(1))
+        if first is not None:
+            found[str(status)] = first
+    return found
+
+
+def _filtered(query: Select[Message], filters: Filters) -> Select[Message]:
+    conditions: list[ColumnElement[bool]] = []
+    if filters.status:
+        conditions.append(Message.status.in_(filters.status))
+    if filters.api_key_id is not None:
+        conditions.append(Message.api_key_id == filters.api_key_id)
+    if filters.account:
+        of_account = select(DeliveryAttempt.message_id).where(DeliveryAttempt.account_id == filters.account)
+        conditions.append((Message.account_id == filters.account) | Message.id.in_(of_account))
+    if filters.recipient:
+        conditions.append(Message.id.in_(_to_recipient(filters.recipient)))
+    if filters.tag:
+        conditions.append(Message.id.in_(select(MessageTag.message_id).where(MessageTag.tag == filters.tag)))
+    if filters.since:
+        conditions.append(Message.created_at >= filters.since)
+    if filters.until:
+        conditions.append(Message.created_at < filters.until)
+    if filters.q:
+        conditions.append(_mentions(filters.q))
+    return query.where(*conditions)
+
+
+def _to_recipient(wanted: str) -> Select[str]:
+    """A whole address, or the start of one."""
+    query = select(Recipient.message_id)
+    if "@" in wanted:
+        return query.where(Recipient.email == wanted)
+    return query.where(Recipient.email.startswith(wanted, autoescape=True))
+
+
+def _mentions(words: str) -> ColumnElement[bool]:
+    return (
+        Message.subject.icontains(words, autoescape=True)
+        | (Message.id == words)
+        | (Message.rfc_message_id == words)
+        | (Message.request_id == words)
+    )
+
+
+def _recipients_of(session: Session, messages: Sequence[Message]) -> dict[str, list[Recipient]]:
+    grouped: dict[str, list[Recipient]] = {message.id: [] for message in messages}
+    for recipient in session.scalars(
+        select(Recipient).where(Recipient.message_id.in_(list(grouped))).order_by(Recipient.id)
+    ):
+        grouped[recipient.message_id].append(recipient)
+    return grouped

@@ -1,0 +1,78 @@
+"""The outbox: committed messages that are due and that nobody has claimed."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from sqlalchemy import Row, func, select
+from sqlalchemy.orm import Session
+
+from appliance.db.models import Message, SenderAccount
+from appliance.db.models.message import MessageStatus, Priority
+
+
+def due(
+    session: Session, priorities: Iterable[Priority], *, now: datetime, limit: int
+) -> Sequence[Row[str, str | None, str]]:
+    """(id, pinned account, status) of due messages: more urgent first, then those that waited longest."""
+    found: list[Row[str, str | None, str]] = []
+    for priority in priorities:  # one index range each: sorting over all of them would read a whole backlog
+        if len(found) < limit:
+            found += session.execute(
+                select(Message.id, Message.account_id, Message.status)
+                .where(Message.priority == priority, Message.due_at <= now)
+                .order_by(Message.due_at)
+                .limit(limit - len(found))
+                .with_for_update(skip_locked=True)  # on a database server: another box may be claiming
+            ).all()
+    return found
+
+
+def has_due(session: Session, *, now: datetime) -> bool:
+    return any(
+        session.execute(select(Message.id).where(Message.priority == priority, Message.due_at <= now).limit(1)).first()
+        is not None
+        for priority in Priority
+    )
+
+
+def next_due_at(session: Session) -> datetime | None:
+    moments = [
+        session.execute(select(func.min(Message.due_at)).where(Message.priority == priority)).scalar()
+        for priority in Priority
+    ]
+    return min((moment for moment in moments if moment is not None), default=None)
+
+
+def accounts(session: Session) -> Sequence[SenderAccount]:
+    return session.scalars(select(SenderAccount).where(SenderAccount.deleted_at.is_(None))).all()
+
+
+def claims_open(session: Session, claim_ids: Iterable[str]) -> set[str]:
+    """Those of `claim_ids` that still hold a message."""
+    return set(session.scalars(select(Message.claim_id).where(Message.claim_id.in_(list(claim_ids))).distinct()))
+
+
+def stale_claims(session: Session, *, now: datetime, limit: int = 200) -> Sequence[str]:
+    """Claims whose lease has run out."""
+    return session.scalars(
+        select(Message.claim_id)
+        .where(Message.claim_id.is_not(None), Message.lease_until < now, Message.status == MessageStatus.SENDING)
+        .distinct()
+        .limit(limit)
+    ).all()  # type: ignore[return-value]
+
+
+def claims_of_box(session: Session, prefix: str, *, limit: int = 200) -> Sequence[str]:
+    """Claims whose id starts with `prefix`, which names the box that made them."""
+    return session.scalars(
+        select(Message.claim_id)
+        .where(Message.claim_id >= prefix, Message.claim_id < prefix + "~")
+        .distinct()
+        .limit(limit)
+    ).all()  # type: ignore[return-value]
+
+
+def claimed(session: Session, claim_id: str) -> Sequence[Message]:
+    return session.scalars(
+        select(Message).where(Message.claim_id == claim_id, Message.status == MessageStatus.SENDING)
+    ).all()

@@ -1,0 +1,104 @@
+"""What a worker needs to send claimed messages: everything in one short read, as plain values."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from appliance.db.models import Message, MessageBody, Recipient, SenderAccount
+from appliance.db.models.message import MessageStatus
+from appliance.db.models.recipient import RecipientStatus
+
+
+@dataclass(frozen=True, slots=True)
+class OutgoingRecipient:
+    id: int
+    kind: str
+    email: str
+    name: str
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
+class OutgoingMessage:
+    """A claimed message with its content. `attempts`: how many were made before."""
+
+    id: str
+    claim_id: str
+    account_id: str
+    claim_day: str
+    pinned: bool
+    attempts: int
+    subject: str
+    sender_email: str | None
+    sender_name: str
+    reply_to: Sequence[dict[str, str]]
+    headers: dict[str, str]
+    text: str | None
+    html: str | None
+    rfc_message_id: str
+    request_id: str
+    created_at: datetime
+    recipients: tuple[OutgoingRecipient, ...]
+
+    @property
+    def pending(self) -> tuple[OutgoingRecipient, ...]:
+        """Those who have no outcome yet."""
+        return tuple(recipient for recipient in self.recipients if recipient.status == RecipientStatus.PENDING)
+
+
+def of_claim(session: Session, claim_id: str, message_ids: Sequence[str]) -> list[OutgoingMessage]:
+    """Those of `message_ids` that this claim still holds and that nobody has begun to send, in their order."""
+    recipients = _recipients(session, message_ids)
+    rows = session.execute(
+        select(Message, MessageBody)
+        .outerjoin(MessageBody, MessageBody.message_id == Message.id)
+        .where(
+            Message.id.in_(message_ids),
+            Message.claim_id == claim_id,
+            Message.status == MessageStatus.SENDING,
+            Message.begun.is_(False),
+        )
+    )
+    found = {message.id: _outgoing(message, body, recipients[message.id]) for message, body in rows}
+    return [found[message_id] for message_id in message_ids if message_id in found]
+
+
+def account(session: Session, account_id: str) -> SenderAccount | None:
+    return session.get(SenderAccount, account_id)
+
+
+def _recipients(session: Session, message_ids: Sequence[str]) -> dict[str, list[OutgoingRecipient]]:
+    found: dict[str, list[OutgoingRecipient]] = defaultdict(list)
+    for message_id, row_id, kind, email, name, status in session.execute(
+        select(Recipient.message_id, Recipient.id, Recipient.kind, Recipient.email, Recipient.name, Recipient.status)
+        .where(Recipient.message_id.in_(message_ids))
+        .order_by(Recipient.id)
+    ):
+        found[message_id].append(OutgoingRecipient(row_id, kind, email, name, status))
+    return found
+
+
+def _outgoing(message: Message, body: MessageBody | None, recipients: Sequence[OutgoingRecipient]) -> OutgoingMessage:
+    return OutgoingMessage(
+        id=message.id,
+        claim_id=message.claim_id or "",
+        account_id=message.claim_account_id or "",
+        claim_day=message.claim_day,
+        pinned=message.account_id is not None,
+        attempts=message.attempts,
+        subject=message.subject,
+        sender_email=message.sender_email,
+        sender_name=message.sender_name,
+        reply_to=message.reply_to,
+        headers=message.headers,
+        text=body.text if body else None,
+        html=body.html if body else None,
+        rfc_message_id=message.rfc_message_id,
+        request_id=message.request_id,
+        created_at=message.created_at,
+        recipients=tuple(recipients),
+    )
