@@ -1,0 +1,209 @@
+"""The bytes of an SMTP connection: `smtplib` with bounded replies, total deadlines and a record of the dialogue.
+
+`smtplib` gives each read its own timeout and gathers replies without an end, so that a server that trickles or floods
+would hold a worker or fill the memory. Here a reply has one deadline and a size.
+"""
+
+import smtplib
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+_LONGEST_LINE = 8192  # RFC 5321 section 4.5.3.1.5 says 512
+_LARGEST_REPLY = 65536
+_CHUNK = 262144
+
+Dialogue = list[str]
+"""The conversation, a line an entry: `C: ` what we said, `S: ` what the server said, `-- ` events. No secrets."""
+
+
+class ConnectionLost(Exception):
+    """The connection is of no use any more, and closed. `reason` continues a sentence that starts with the server.
+
+    `said` is a refusal that the server left behind when it closed the connection while we were sending.
+    """
+
+    def __init__(self, reason: str, said: tuple[int, bytes] | None = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.said = said
+
+
+class Wire(smtplib.SMTP):
+    """`docmd`, `getreply`, `send` and `ehlo` raise ConnectionLost; `patience` is the seconds that each of them has."""
+
+    ehlo_msg = "EHLO"
+
+    def __init__(self, hostname: str, patience: float, dialogue: Dialogue | None = None) -> None:
+        super().__init__(local_hostname=hostname)
+        self.command_encoding = "utf-8"  # RFC 6531; an address that needs it is only sent where it is offered
+        self.patience = patience
+        self._dialogue = dialogue
+        self._buffer = b""
+
+    @property
+    def connected(self) -> bool:
+        return self.sock is not None
+
+    @property
+    def encrypted(self) -> bool:
+        return isinstance(self.sock, ssl.SSLSocket)
+
+    def reach(self, host: str, port: int, seconds: float) -> None:
+        """Connects to the first address of `host` that answers, all of them within `seconds`. Raises OSError."""
+        deadline = time.monotonic() + seconds
+        self.sock = _first_that_answers(host, port, deadline)
+        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.note(f"connected to {host}:{port}")
+
+    def encrypt(self, context: ssl.SSLContext, host: str, seconds: float) -> None:
+        """Starts TLS as a client that expects `host`. Raises OSError (ssl.SSLError among them)."""
+        if self._buffer:  # said in clear, to be believed after TLS: an injected reply (RFC 3207 section 6)
+            raise self._lost("said more than one reply before TLS, which only an attacker would do")
+        assert self.sock is not None
+        self.sock.settimeout(seconds)
+        with _cut_after(self.sock, seconds):
+            self.sock = context.wrap_socket(self.sock, server_hostname=host)
+        assert isinstance(self.sock, ssl.SSLSocket)
+        self.note(f"{self.sock.version()} with {(self.sock.cipher() or ('?',))[0]}")
+
+    def send(self, s: str | bytes | bytearray | memoryview) -> None:  # type: ignore[override]
+        """Returns when the system took every byte; ConnectionLost means that the last of them never went out."""
+        if self.sock is None:
+            raise ConnectionLost("closed the connection")
+        try:
+            self.sock.settimeout(self.patience)
+            self.sock.sendall(s.encode(self.command_encoding) if isinstance(s, str) else s)
+        except OSError as error:
+            said = None if isinstance(error, TimeoutError) else self._parting_words()
+            raise self._lost(self._reason(error), said) from error
+
+    def putcmd(self, cmd: str, args: str = "") -> None:
+        if self._dialogue is not None:
+            self._dialogue.append(f"C: {cmd} {args}".rstrip())
+        super().putcmd(cmd, args)
+
+    def put_secret(self, line: str, shown: str) -> None:
+        """Sends `line`, of which the dialogue has only `shown`."""
+        if self._dialogue is not None:
+            self._dialogue.append(f"C: {shown}")
+        self.send(f"{line}\r\n")
+
+    def put_data(self, data: bytes) -> None:
+        """Sends the body of a message; each quarter of a megabyte has `patience` of its own."""
+        for start in range(0, len(data), _CHUNK):
+            self.send(data if len(data) <= _CHUNK else memoryview(data)[start : start + _CHUNK])
+
+    def getreply(self) -> tuple[int, bytes]:
+        started = time.monotonic()
+        texts: list[bytes] = []
+        size = 0
+        while True:
+            line = self._read_line(started)
+            size += len(line)
+            if size > _LARGEST_REPLY:
+                raise self._lost("sent a reply without an end")
+            if not (line[:3].isdigit() and b"2" <= line[:1] <= b"5" and line[3:4] in (b"", b" ", b"-")):
+                raise self._lost(f"answered {line[:60].decode(errors='replace')!r}, which is no SMTP reply")
+            texts.append(line[4:])
+            if line[3:4] != b"-":
+                return int(line[:3]), b"\n".join(texts)
+
+    def close(self) -> None:
+        self._buffer = b""
+        with suppress(OSError):
+            super().close()
+
+    def note(self, line: str) -> None:
+        if self._dialogue is not None:
+            self._dialogue.append(f"-- {line}")
+
+    def _read_line(self, started: float) -> bytes:
+        while (end := self._buffer.find(b"\n")) < 0:
+            if len(self._buffer) > _LONGEST_LINE:
+                raise self._lost("sent a line without an end")
+            self._buffer += self._receive(self.patience - (time.monotonic() - started))
+        line = self._buffer[:end].rstrip(b"\r")
+        self._buffer = self._buffer[end + 1 :]
+        if self._dialogue is not None:
+            self._dialogue.append(f"S: {line.decode(errors='replace')}")
+        return line
+
+    def _receive(self, seconds: float) -> bytes:
+        if self.sock is None:
+            raise ConnectionLost("closed the connection")
+        try:
+            if seconds <= 0:
+                raise TimeoutError
+            self.sock.settimeout(seconds)
+            received = self.sock.recv(4096)
+        except OSError as error:
+            raise self._lost(self._reason(error)) from error
+        if not received:
+            raise self._lost("closed the connection")
+        return received
+
+    def _reason(self, error: OSError) -> str:
+        if isinstance(error, TimeoutError):
+            return f"did not answer within {self.patience:g} s"
+        if isinstance(error, ConnectionError):
+            return "closed the connection"
+        return f"became unreachable: {error.strerror or error}"
+
+    def _parting_words(self) -> tuple[int, bytes] | None:
+        self.patience = min(self.patience, 1.0)
+        try:
+            return self.getreply()
+        except ConnectionLost:
+            return None
+
+    def _lost(self, reason: str, said: tuple[int, bytes] | None = None) -> ConnectionLost:
+        self.note(reason)
+        self.close()
+        return ConnectionLost(reason, said)
+
+
+def _first_that_answers(host: str, port: int, deadline: float) -> socket.socket:
+    problem: OSError = OSError("there is no address for this name")
+    for family, kind, protocol, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+        candidate = socket.socket(family, kind, protocol)
+        try:
+            remaining = deadline - time.monotonic()
+            if remaining <= 0:
+                raise TimeoutError
+            candidate.settimeout(remaining)
+            candidate.connect(address)
+        except OSError as error:
+            candidate.close()
+            problem = error
+            continue
+        return candidate
+    raise problem
+
+
+@contextmanager
+def _cut_after(sock: socket.socket, seconds: float) -> Iterator[None]:
+    """Ends a handshake that is fed byte by byte, which no timeout of a single read would. Raises TimeoutError then."""
+    cut = threading.Event()
+    duplicate = sock.dup()  # wrapping takes the socket away from `sock`
+
+    def shut_down() -> None:
+        cut.set()
+        with suppress(OSError):
+            duplicate.shutdown(socket.SHUT_RDWR)
+
+    watchdog = threading.Timer(seconds, shut_down)
+    watchdog.daemon = True
+    watchdog.start()
+    try:
+        yield
+    except OSError as error:
+        if cut.is_set():
+            raise TimeoutError("timed out") from error
+        raise
+    finally:
+        watchdog.cancel()
+        duplicate.close()
