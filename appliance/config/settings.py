@@ -11,6 +11,8 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
+from appliance.config import cron
+
 
 @dataclass(frozen=True)
 class Expects:
@@ -27,12 +29,6 @@ def _known_zone(name: str) -> str:
     return name
 
 
-def _cron(expression: str) -> str:
-    if len(expression.split()) != 5:
-        raise ValueError("a cron expression has five fields")
-    return " ".join(expression.split())
-
-
 def _split(value: object) -> object:
     if isinstance(value, str):
         return tuple(part for part in value.replace(",", " ").split() if part)
@@ -47,7 +43,7 @@ Hours = Annotated[float, Field(gt=0), Expects("a number of hours above 0")]
 Switch = Annotated[bool, Expects("true or false")]
 Text = Annotated[str, Expects("text")]
 Zone = Annotated[str, AfterValidator(_known_zone), Expects("an IANA time zone such as Europe/Berlin or Asia/Shanghai")]
-Cron = Annotated[str, AfterValidator(_cron), Expects("a cron expression of five fields such as '0 3 * * *'")]
+Cron = Annotated[str, AfterValidator(cron.normalized), Expects("a cron expression of five fields such as '0 3 * * *'")]
 Addresses = Annotated[tuple[str, ...], BeforeValidator(_split), Expects("addresses separated by spaces")]
 SecondsList = Annotated[
     tuple[Annotated[int, Field(gt=0)], ...],
@@ -59,7 +55,7 @@ Secret = Annotated[SecretStr, Expects("text")]
 
 
 class Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class ApplianceSettings(Section):

@@ -1,0 +1,55 @@
+"""`python run.py check`: everything that could keep the appliance from starting or working, all of it at once."""
+
+import argparse
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from appliance.commands.check import address, broker, clock, configuration, data_directory, database, packages, ports
+from appliance.commands.check.finding import Check, Finding, Level, problem
+from appliance.config import loader
+from appliance.config.masking import masked
+from appliance.config.settings import Settings
+
+NAME = "check"
+HELP = "check configuration, packages, data directory, database, broker, ports and clock; exit 1 if there is a problem"
+NEEDS_SETTINGS = False  # a wrong config.ini is one of the things it reports
+
+CHECKS: tuple[Check, ...] = (
+    packages.check,
+    data_directory.check,
+    database.check,
+    broker.check,
+    ports.check,
+    address.check,
+    clock.check,
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """It takes none."""
+
+
+def run(arguments: argparse.Namespace, _loaded: None) -> int:
+    levels = set()
+    for finding in _findings(arguments.config):
+        print(finding, flush=True)
+        levels.add(finding.level)
+    return 1 if Level.PROBLEM in levels else 0
+
+
+def _findings(path: Path | None) -> Iterator[Finding]:
+    loaded, problems = loader.examine(path, os.environ)
+    yield from (problem(configuration.SUBJECT, line, "correct it") for line in problems)
+    yield from configuration.check(loaded)
+    for check in CHECKS:
+        yield from _guarded(check, loaded.settings)
+
+
+def _guarded(check: Check, settings: Settings) -> Iterator[Finding]:
+    """A check that breaks is itself a problem to report, and no reason to leave the others out."""
+    try:
+        yield from check(settings)
+    except Exception as error:  # noqa: BLE001 - the outermost edge of a check
+        subject = check.__module__.rpartition(".")[2].replace("_", " ")
+        yield problem(subject, f"cannot be checked: {masked(f'{type(error).__name__}: {error}')}", "report it")
