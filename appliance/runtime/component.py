@@ -76,6 +76,10 @@ class Component(ABC):
             self._become(Status.RUNNING)
         self._settled.set()
 
+    def report(self, detail: str) -> None:
+        """Says in `health()` what `run` is up against while it goes on working; empty: nothing."""
+        self._detail = detail
+
     @property
     def stopping(self) -> bool:
         return self._stopping.is_set()

@@ -1,0 +1,93 @@
+"""Waitress, serving the pages and the API."""
+
+import socket
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from waitress import create_server
+from waitress.wasyncore import close_all
+
+from appliance.config.settings import WebSettings
+from appliance.errors import StartupError
+from appliance.runtime.component import Component
+
+MEGABYTE = 1024 * 1024
+BACKLOG = 1024
+
+WsgiApp = Callable[..., Any]
+
+
+class HttpServer(Component):
+    name: ClassVar[str] = "http server"
+
+    def __init__(self, app: WsgiApp, settings: WebSettings) -> None:
+        super().__init__()
+        self._app = app
+        self._settings = settings
+        self._server: Any = None
+        self.port = settings.port
+        """The port that is listened on; known once started, also where the settings say 0."""
+
+    def run(self) -> None:
+        """Raises StartupError when the port cannot be had."""
+        listening = bind(self._settings.host, self.port)
+        self.port = listening.getsockname()[1]
+        self._server = self._create(listening)
+        try:
+            self.ready()
+            self._server.run()
+        finally:
+            self._release()
+
+    def interrupt(self) -> None:
+        """Closes what listens or idles, on the server's own loop; requests under way are finished."""
+        server = self._server
+        if server is not None:
+            try:
+                server.trigger.pull_trigger(lambda: _wind_down(server))
+            except OSError:
+                return  # it has wound down already
+
+    def _create(self, listening: socket.socket) -> Any:
+        return create_server(
+            self._app,
+            sockets=[listening],
+            threads=self._settings.threads,
+            backlog=BACKLOG,
+            connection_limit=1000,
+            # a little above Flask's own limit, which answers in the form that API clients expect
+            max_request_body_size=(self._settings.max_request_mb + 1) * MEGABYTE,
+            clear_untrusted_proxy_headers=False,  # web/proxies.py believes only the proxies that are named
+            expose_tracebacks=False,
+            asyncore_use_poll=True,
+            ident=None,
+        )
+
+    def _release(self) -> None:
+        server, self._server = self._server, None
+        server.task_dispatcher.shutdown(timeout=1)
+        close_all(server._map, ignore_all=True)
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A listening TCP socket. Raises StartupError with a remedy."""
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+        return socket.create_server(address[:2], family=family, backlog=BACKLOG)
+    except OSError as error:
+        raise StartupError(
+            f"Cannot listen on {host}:{port}: {error.strerror or error}. "
+            "Stop the program that uses the port, or set [web] port (WEB_PORT) to another one."
+        ) from error
+
+
+def _wind_down(server: Any) -> None:
+    server.accepting = False
+    if server.socket is not None and server.socket.fileno() != -1:
+        server.del_channel(server._map)
+        server.socket.close()
+    for channel in list(server.active_channels.values()):
+        if not channel.requests:
+            channel.will_close = True
+    if not server.active_channels:
+        server.trigger.close()

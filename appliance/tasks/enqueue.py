@@ -1,0 +1,53 @@
+"""Putting tasks on the queue."""
+
+from typing import Any
+
+from celery import Celery
+from kombu.exceptions import OperationalError
+
+from appliance.errors import Unavailable
+from appliance.tasks.celery_app import publish_priority
+from appliance.tasks.email_tasks import send_email_task
+from appliance.tasks.scheduled_tasks import PERIODIC_TASKS
+
+SEND_TASK = f"{send_email_task.__module__}.{send_email_task.__name__}"
+SHOWN_IDS = 5
+
+
+class BrokerUnavailable(Unavailable):
+    """The task did not reach the broker. What it was about stays where it was, in the database."""
+
+
+def enqueue_claim(celery: Celery, message_ids: list[str], claim_id: str, high_priority: bool = False) -> None:
+    """Has the worker deliver claimed messages; a high priority batch overtakes those that wait.
+
+    Raises:
+        BrokerUnavailable: nothing was enqueued.
+    """
+    shown = _shown(message_ids, claim_id)
+    _publish(celery, SEND_TASK, (message_ids, claim_id), argsrepr=shown, high_priority=high_priority)
+
+
+def enqueue_periodic(celery: Celery, key: str) -> None:
+    """Has the worker do the periodic piece of work that `[schedule] key` times.
+
+    Raises:
+        BrokerUnavailable: nothing was enqueued.
+        KeyError: no periodic task has that key.
+    """
+    _publish(celery, PERIODIC_TASKS[key], (), argsrepr="()", high_priority=True)
+
+
+def _publish(celery: Celery, name: str, args: tuple[Any, ...], *, argsrepr: str, high_priority: bool) -> None:
+    priority = publish_priority(celery, high=high_priority)
+    try:
+        celery.tasks[name].apply_async(args, priority=priority, argsrepr=argsrepr, kwargsrepr="{}")
+    except OperationalError as error:
+        raise BrokerUnavailable(f"The broker cannot be reached: {error}. Check [broker] url and the server.") from error
+
+
+def _shown(message_ids: list[str], claim_id: str) -> str:
+    """What the monitor shows of the arguments. A few ids are enough, and cheaper than all of a batch."""
+    ids = ", ".join(message_ids[:SHOWN_IDS])
+    more = len(message_ids) - SHOWN_IDS
+    return f"([{ids}{f', and {more} more' if more > 0 else ''}], {claim_id})"

@@ -1,0 +1,32 @@
+"""What the tasks need of the services, and how they come by it: through the Celery app, not through a global."""
+
+from typing import Any, Protocol
+
+
+class Delivery(Protocol):
+    def deliver(self, message_ids: list[str], claim_id: str) -> dict[str, int]:
+        """Sends the messages that this claim holds; counts them by outcome. What another claim holds is left alone."""
+
+
+class Periodic(Protocol):
+    def run(self, key: str) -> dict[str, Any]:
+        """Does the periodic piece of work that `[schedule] key` times, and records that it ran."""
+
+
+class TaskServices(Protocol):
+    @property
+    def delivery(self) -> Delivery: ...
+
+    @property
+    def periodic(self) -> Periodic: ...
+
+
+class ServingApp(Protocol):
+    services: TaskServices
+
+
+class BoundTask(Protocol):
+    """The `self` of a task."""
+
+    @property
+    def app(self) -> ServingApp: ...
