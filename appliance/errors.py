@@ -64,5 +64,9 @@ class Forbidden(ApplianceError):
     """The caller is known but may not do this."""
 
 
-class StorageUnavailable(ApplianceError):
+class Unavailable(ApplianceError):
+    """Something that the appliance needs does not answer now. Nothing was changed; trying again later helps."""
+
+
+class StorageUnavailable(Unavailable):
     """The database could not make a write durable (disk full, locked, read-only). Nothing was changed."""

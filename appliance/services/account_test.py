@@ -1,0 +1,98 @@
+"""Tests a sender account with the code that sends, and shows the conversation with its server."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from appliance.clock import Clock
+from appliance.db.database import Database
+from appliance.db.models import SenderAccount
+from appliance.db.models.sender_account import TransportKind
+from appliance.db.queries import accounts
+from appliance.errors import FieldError, InvalidInput, NotFound
+from appliance.mail import addresses
+from appliance.mail.addresses import Address, InvalidAddress
+from appliance.mail.headers import new_message_id
+from appliance.mail.mime import Content, render
+from appliance.mail.smtp import SmtpTransport
+from appliance.mail.transport import Envelope, Transport, TransportError
+from appliance.services.transports import Transports
+
+
+@dataclass(frozen=True, slots=True)
+class AccountReport:
+    """`message` is one sentence for a person; `dialogue` the lines of the conversation, without the password."""
+
+    ok: bool
+    message: str
+    dialogue: Sequence[str] = field(default_factory=list)
+
+
+class AccountTest:
+    def __init__(self, database: Database, transports: Transports, *, hostname: str, clock: Clock) -> None:
+        self._database = database
+        self._transports = transports
+        self._hostname = hostname
+        self._clock = clock
+
+    def run(self, account_id: str, to: str | None = None) -> AccountReport:
+        """Signs in; with `to` also sends a short message there. A success closes the account's breaker.
+
+        Raises:
+            NotFound: there is no such account.
+            InvalidInput: `to` is no address.
+        """
+        recipient = _recipient(to)
+        account = self._account(account_id)
+        result = self._try(account, recipient)
+        if result.ok:
+            self._database.write(lambda session: SenderAccount.close_breaker(session, account_id))
+        return result
+
+    def _account(self, account_id: str) -> SenderAccount:
+        with self._database.read() as session:
+            account = accounts.one(session, account_id)
+        if account is None:
+            raise NotFound("account", account_id)
+        return account
+
+    def _try(self, account: SenderAccount, recipient: Address | None) -> AccountReport:
+        dialogue: list[str] = []
+        if account.transport == TransportKind.MAILBOX:
+            return self._send(self._transports.of(account), account, recipient, dialogue)
+        transport = self._transports.smtp(account)
+        try:
+            transport.check(dialogue)
+            return self._send(transport, account, recipient, dialogue)
+        except TransportError as error:
+            return AccountReport(False, str(error), dialogue)
+        finally:
+            transport.close()
+
+    def _send(
+        self, transport: Transport, account: SenderAccount, recipient: Address | None, dialogue: list[str]
+    ) -> AccountReport:
+        if recipient is None:
+            what = "The server accepted the login." if isinstance(transport, SmtpTransport) else "The mailbox works."
+            return AccountReport(True, what, dialogue)
+        result = transport.send(self._envelope(account, recipient))
+        return AccountReport(True, f"{result.server} accepted a test message for {recipient.email}.", dialogue)
+
+    def _envelope(self, account: SenderAccount, recipient: Address) -> Envelope:
+        content = Content(
+            sender=Address(account.email, account.name),
+            to=(recipient,),
+            subject="Test of a sender account",
+            text=f"This message was sent to test the sender account {account.name!r}. It works.",
+            message_id=new_message_id(self._hostname),
+            date=self._clock(),
+        )
+        return Envelope(account.email, (recipient.email,), render(content), content.message_id, content.subject)
+
+
+def _recipient(to: str | None) -> Address | None:
+    if not to:
+        return None
+    try:
+        return addresses.of(to)
+    except InvalidAddress as error:
+        raise InvalidInput([FieldError("to", str(error))]) from error

@@ -1,0 +1,199 @@
+"""Delivers the messages of a claim: load (short read), send (no transaction open), record (short write)."""
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import structlog
+from sqlalchemy.orm import Session
+
+from appliance.clock import Clock, local_date
+from appliance.config.settings import DeliverySettings, DispatcherSettings
+from appliance.db.database import Database
+from appliance.db.models import Message, SenderAccount
+from appliance.db.models.delivery_attempt import AttemptOutcome
+from appliance.db.models.message import MessageStatus, Reason
+from appliance.db.queries import outgoing
+from appliance.db.queries.outgoing import OutgoingMessage
+from appliance.errors import StorageUnavailable
+from appliance.mail import retry
+from appliance.services import record
+from appliance.services.account_days import routing_at
+from appliance.services.composition import CannotCompose, compose
+from appliance.services.in_flight import InFlight
+from appliance.services.transaction import transact
+from appliance.services.transports import Transports
+from appliance.services.verdict import Attempt, Circumstances, Verdict, judge
+
+STORAGE_RETRY_SECONDS = 1.0
+
+log = structlog.get_logger(__name__)
+
+
+class Delivery:
+    def __init__(
+        self,
+        database: Database,
+        transports: Transports,
+        in_flight: InFlight,
+        *,
+        settings: DeliverySettings,
+        dispatcher: DispatcherSettings,
+        zone: ZoneInfo,
+        clock: Clock,
+    ) -> None:
+        self._database = database
+        self._transports = transports
+        self._in_flight = in_flight
+        self._settings = settings
+        self._lease = timedelta(seconds=dispatcher.lease_seconds)
+        self._zone = zone
+        self._clock = clock
+        self._patience = threading.Event()
+
+    def deliver(self, message_ids: Sequence[str], claim_id: str) -> dict[str, int]:
+        """Sends what this claim still holds; returns how many messages came to which state.
+
+        Called twice for the same claim it sends nothing twice: each message is begun by compare-and-set. What is left
+        when it ends early (the appliance stops, the account broke) goes back to the outbox.
+        """
+        with self._in_flight.working(claim_id):
+            messages, account = self._load(message_ids, claim_id)
+            return dict(self._deliver_all(messages, account)) if account else {}
+
+    def _load(self, ids: Sequence[str], claim_id: str) -> tuple[list[OutgoingMessage], SenderAccount | None]:
+        with self._database.read() as session:
+            messages = outgoing.of_claim(session, claim_id, ids)
+            return messages, outgoing.account(session, messages[0].account_id) if messages else None
+
+    def _deliver_all(self, messages: Sequence[OutgoingMessage], account: SenderAccount) -> Counter[str]:
+        tally: Counter[str] = Counter()
+        verdict: Verdict | None = None
+        for message in messages:
+            if self._in_flight.draining or (verdict and verdict.attempts[0].outcome is AttemptOutcome.ACCOUNT_ERROR):
+                break
+            if not self._record_and_begin(verdict, message):
+                verdict = None
+                continue
+            verdict = self._attempt(message, account)
+            tally[verdict.status] += 1
+        self._record_and_begin(verdict, None)
+        return tally
+
+    def _record_and_begin(self, verdict: Verdict | None, following: OutgoingMessage | None) -> bool:
+        """One durable write between two messages. True when `following` is ours to send."""
+        now = self._clock()
+
+        def write(session: Session) -> bool:
+            if verdict is not None:
+                record.verdict(session, verdict, now)
+            return following is not None and Message.begin(
+                session, following.id, claim_id=following.claim_id, lease_until=now + self._lease
+            )
+
+        if verdict is not None:
+            _log(verdict)
+        return self._insist(write) if verdict or following else False
+
+    def _insist(self, write: Callable[[Session], bool]) -> bool:
+        """What a server has accepted must be written down: a full disk is waited for, until the appliance stops."""
+        while True:
+            try:
+                return self._database.write(write)
+            except StorageUnavailable:
+                if self._in_flight.draining:
+                    raise
+                self._patience.wait(STORAGE_RETRY_SECONDS)
+
+    def _attempt(self, message: OutgoingMessage, account: SenderAccount) -> Verdict:
+        """One attempt: account after account until one can be used."""
+        attempts: list[Attempt] = []
+        reserved_on: tuple[str, str] | None = (account.id, message.claim_day)
+        back_at: datetime | None = None
+        current: SenderAccount | None = account
+        while current is not None:
+            attempt = self._try_account(message, current)
+            if isinstance(attempt, Verdict):
+                return attempt
+            attempts.append(attempt)
+            if attempt.outcome is not AttemptOutcome.ACCOUNT_ERROR:
+                break
+            current, back_at = self._fail_over(message, current, attempts)
+            reserved_on = (current.id, local_date(self._clock(), self._zone)) if current else None
+        recovered = current.id if current is not None and current.breaker_until is not None else None
+        at = Circumstances(self._clock(), self._settings, reserved_on, back_at, recovered)
+        return judge(message, tuple(attempts), at)
+
+    def _try_account(self, message: OutgoingMessage, account: SenderAccount) -> Attempt | Verdict:
+        try:
+            envelope = compose(message, account)
+        except CannotCompose as error:
+            return self._unsendable(message, account, str(error))
+        return transact(self._transports.of(account), envelope, account, clock=self._clock, timer=time.perf_counter)
+
+    def _unsendable(self, message: OutgoingMessage, account: SenderAccount, detail: str) -> Verdict:
+        return Verdict(
+            message,
+            (),
+            MessageStatus.FAILED,
+            Reason.INVALID,
+            detail,
+            rounds=message.attempts,
+            reserved_on=(account.id, message.claim_day),
+        )
+
+    def _fail_over(
+        self, message: OutgoingMessage, broken: SenderAccount, attempts: Sequence[Attempt]
+    ) -> tuple[SenderAccount | None, datetime | None]:
+        """Rests the broken account; returns the next one with its quota reserved, or None and when one is back."""
+        tried = frozenset(attempt.account_id for attempt in attempts)
+        now = self._clock()
+        today = local_date(now, self._zone)
+        rest = retry.breaker_rest(broken.breaker_failures + 1, self._settings)
+        first_day = message.claim_day if len(attempts) == 1 else today
+
+        def write(session: Session) -> tuple[SenderAccount | None, datetime | None]:
+            SenderAccount.trip(
+                session,
+                broken.id,
+                known_failures=broken.breaker_failures,
+                now=now,
+                rest=rest,
+                error=attempts[-1].detail,
+            )
+            SenderAccount.refund(session, broken.id, 1, day=first_day)
+            routing = routing_at(session, now, self._zone)
+            pinned = message.account_id if message.pinned else None
+            account = routing.pick(pinned, excluding=tried)
+            if account is None or not self._take_over(session, message, account, now, today):
+                return None, routing.obstacle(pinned).until
+            return account, None
+
+        return self._database.write(write)
+
+    def _take_over(
+        self, session: Session, message: OutgoingMessage, account: SenderAccount, now: datetime, today: str
+    ) -> bool:
+        if account.breaker_until is not None and not SenderAccount.probe(
+            session, account.id, now=now, until=now + self._lease
+        ):
+            return False
+        return Message.change_account(
+            session, message.id, claim_id=message.claim_id, account_id=account.id, day=today
+        ) and SenderAccount.reserve(session, account.id, 1, today=today)
+
+
+def _log(verdict: Verdict) -> None:
+    last = verdict.attempts[-1] if verdict.attempts else None
+    write = log.info if verdict.status in (MessageStatus.SENT, MessageStatus.PARTIALLY_SENT) else log.warning
+    write(
+        "message " + verdict.status.replace("_", " "),
+        message=verdict.message.id,
+        request_id=verdict.message.request_id,
+        account=last.account_name if last else "",
+        reply=str(last.reply) if last else verdict.detail,
+        ms=last.duration_ms if last else 0,
+    )

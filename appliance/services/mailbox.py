@@ -1,0 +1,40 @@
+"""The built-in mailbox: keeps what is handed to it, shows it, empties itself when told."""
+
+from sqlalchemy import delete
+from sqlalchemy.orm import Session
+
+from appliance.clock import Clock
+from appliance.db.database import Database
+from appliance.db.models import KeptMail
+from appliance.db.types import new_id
+from appliance.mail.transport import Envelope
+
+
+class Mailbox:
+    def __init__(self, database: Database, *, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    def keep(self, account_id: str, envelope: Envelope) -> None:
+        """Durable when it returns. Raises StorageUnavailable."""
+        mail = KeptMail(
+            id=new_id("mail"),
+            account_id=account_id,
+            rfc_message_id=envelope.message_id,
+            mail_from=envelope.mail_from,
+            rcpt_to=list(envelope.rcpt_to),
+            subject=envelope.subject,
+            data=envelope.data,
+            size=len(envelope.data),
+            received_at=self._clock(),
+        )
+        self._database.write(lambda session: session.add(mail))
+
+    def empty(self) -> int:
+        """Removes everything; returns how many mails there were."""
+
+        def write(session: Session) -> int:
+            result = session.execute(delete(KeptMail))
+            return int(getattr(result, "rowcount", 0))
+
+        return self._database.write(write)

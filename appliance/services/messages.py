@@ -1,0 +1,78 @@
+"""What a person or program does to a message that exists: cancel, retry, release."""
+
+from collections.abc import Callable, Iterable
+
+from sqlalchemy import update
+from sqlalchemy.orm import Session
+
+from appliance.clock import Clock
+from appliance.db.database import Database
+from appliance.db.models import Message, Recipient
+from appliance.db.models.message import MessageStatus, Reason
+from appliance.db.models.recipient import RecipientStatus
+from appliance.db.queries import messages
+from appliance.errors import NotFound, WrongState
+from appliance.services.outbox import Outbox
+
+RELEASE_STEP = 500  # rows changed in one write, so that a release of a hundred thousand holds nobody up
+
+
+class Messages:
+    def __init__(self, database: Database, outbox: Outbox, *, clock: Clock) -> None:
+        self._database = database
+        self._outbox = outbox
+        self._clock = clock
+
+    def cancel(self, message_id: str, *, api_key_id: str | None = None) -> None:
+        """Raises NotFound, or WrongState when a worker holds it already or it has ended."""
+        now = self._clock()
+        self._change(message_id, api_key_id, "cancelled", lambda s: Message.cancel(s, message_id, now=now))
+
+    def retry(self, message_id: str, *, api_key_id: str | None = None) -> None:
+        """Queues it again for those recipients that were not accepted. Raises NotFound or WrongState."""
+        now = self._clock()
+
+        def write(session: Session) -> bool:
+            if not Message.retry(session, message_id, now=now):
+                return False
+            session.execute(
+                update(Recipient)
+                .where(Recipient.message_id == message_id, Recipient.status == RecipientStatus.FAILED)
+                .values(status=RecipientStatus.PENDING, finished_at=None)
+            )
+            return True
+
+        self._change(message_id, api_key_id, "retried", write)
+        self._outbox.notify()
+
+    def release_held(self, reasons: Iterable[Reason]) -> int:
+        """Queues what was held for one of `reasons`; what still cannot go is held again with today's reason."""
+        released = 0
+        wanted = list(reasons)
+        while step := self._database.write(lambda session: self._release_step(session, wanted)):
+            released += step
+        if released:
+            self._outbox.notify()
+        return released
+
+    def _release_step(self, session: Session, reasons: list[Reason]) -> int:
+        ids = messages.held_ids(session, reasons, limit=RELEASE_STEP)
+        return Message.release(session, ids, now=self._clock()) if ids else 0
+
+    def _change(self, message_id: str, api_key_id: str | None, verb: str, change: Callable[[Session], bool]) -> None:
+        def write(session: Session) -> None:
+            status = messages.status_of(session, message_id, api_key_id)
+            if status is None:
+                raise NotFound("message", message_id)
+            if not change(session):
+                raise WrongState(f"The message cannot be {verb}: it is {_WORDS.get(status, status)}.")
+
+        self._database.write(write)
+
+
+_WORDS: dict[str, str] = {
+    MessageStatus.SENDING: "being sent right now; look again in a moment",
+    MessageStatus.SENT: "sent already",
+    MessageStatus.CANCELLED: "cancelled already",
+    MessageStatus.QUEUED: "queued: it goes out as soon as a slot is free",
+}

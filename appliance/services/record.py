@@ -1,0 +1,102 @@
+"""Writes down what came of an attempt. Every function here runs inside a `db.write`."""
+
+from datetime import datetime
+
+from sqlalchemy import insert, update
+from sqlalchemy.orm import Session
+
+from appliance.db.models import DeliveryAttempt, Message, Recipient, SenderAccount
+from appliance.db.models.recipient import RecipientStatus
+from appliance.services.verdict import Attempt, Verdict
+
+
+def verdict(session: Session, verdict: Verdict, now: datetime) -> bool:
+    """Records attempts, recipients, state and quota. False: the claim was lost, so only the attempts were written."""
+    attempts(session, verdict)
+    _settle_account(session, verdict)
+    if not _move(session, verdict, now):
+        return False
+    _settle_recipients(session, verdict, now)
+    return True
+
+
+def attempts(session: Session, verdict: Verdict) -> None:
+    number = verdict.message.attempts + 1
+    rows = [_row(attempt, verdict.message.id, verdict.message.claim_id, number) for attempt in verdict.attempts]
+    if rows:
+        session.execute(insert(DeliveryAttempt), rows)
+
+
+def _row(attempt: Attempt, message_id: str, claim_id: str, number: int) -> dict[str, object]:
+    return {
+        "message_id": message_id,
+        "number": number,
+        "claim_id": claim_id,
+        "account_id": attempt.account_id,
+        "account_name": attempt.account_name,
+        "server": attempt.server,
+        "stage": attempt.stage,
+        "outcome": attempt.outcome,
+        "reply_code": attempt.reply.code,
+        "reply_text": attempt.reply.text or attempt.detail,
+        "started_at": attempt.started_at,
+        "duration_ms": attempt.duration_ms,
+    }
+
+
+def _move(session: Session, verdict: Verdict, now: datetime) -> bool:
+    message = verdict.message
+    if verdict.final:
+        return Message.finish(
+            session,
+            message.id,
+            claim_id=message.claim_id,
+            status=verdict.status,
+            reason=verdict.reason,
+            detail=verdict.detail,
+            attempts=verdict.rounds,
+            now=now,
+        )
+    return Message.put_back(
+        session,
+        message.id,
+        claim_id=message.claim_id,
+        status=verdict.status,
+        reason=verdict.reason,
+        detail=verdict.detail,
+        due_at=verdict.due_at,
+        attempts=verdict.rounds,
+    )
+
+
+def _settle_recipients(session: Session, verdict: Verdict, now: datetime) -> None:
+    outcomes = set(verdict.outcomes.values())
+    if len(outcomes) == 1:  # the common case: one statement whatever the number of recipients
+        status, reply = outcomes.pop()
+        chosen = Recipient.message_id == verdict.message.id, Recipient.status == RecipientStatus.PENDING
+        _settle(session, chosen, status, reply.code, reply.text, now)
+        return
+    for recipient in verdict.message.pending:
+        if recipient.email in verdict.outcomes:
+            status, reply = verdict.outcomes[recipient.email]
+            _settle(session, (Recipient.id == recipient.id,), status, reply.code, reply.text, now)
+
+
+def _settle(
+    session: Session, chosen: tuple[object, ...], status: RecipientStatus, code: int | None, text: str, now: datetime
+) -> None:
+    finished_at = None if status is RecipientStatus.PENDING else now
+    session.execute(
+        update(Recipient)
+        .where(*chosen)  # type: ignore[arg-type]
+        .values(status=status, reply_code=code, reply_text=text, finished_at=finished_at),
+        execution_options={"synchronize_session": False},
+    )
+
+
+def _settle_account(session: Session, verdict: Verdict) -> None:
+    if verdict.reserved_on is not None and not verdict.used:
+        account_id, day = verdict.reserved_on
+        SenderAccount.refund(session, account_id, 1, day=day)
+    if verdict.recovered_account_id is not None:
+        SenderAccount.close_breaker(session, verdict.recovered_account_id)

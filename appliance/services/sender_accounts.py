@@ -1,0 +1,209 @@
+"""Sender accounts: create, change, pause, resume, delete, and close the day."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy.orm import Session
+
+from appliance.clock import Clock, local_date
+from appliance.config.vault import Vault
+from appliance.db.database import Database
+from appliance.db.models import SenderAccount
+from appliance.db.models.message import Reason
+from appliance.db.models.sender_account import BUILT_IN_MAILBOX_ID, TransportKind
+from appliance.db.queries import outbox
+from appliance.db.types import new_id
+from appliance.errors import FieldError, InvalidInput, NotFound, WrongState
+from appliance.mail import addresses
+from appliance.mail.addresses import InvalidAddress
+from appliance.services import account_days
+from appliance.services.messages import Messages
+
+DEFAULT_PORTS: Mapping[str, int] = {"none": 25, "starttls": 587, "tls": 465}
+WAITING_FOR_ACCOUNTS = (Reason.QUOTA, Reason.PAUSED, Reason.BREAKER, Reason.NO_ACCOUNT)
+
+
+@dataclass(frozen=True, slots=True)
+class AccountForm:
+    """All that a person sets. `password` None or empty: keep the one that is stored. `port` None: the usual one."""
+
+    name: str
+    email: str
+    transport: str = TransportKind.SMTP
+    host: str = ""
+    port: int | None = None
+    security: str = "starttls"
+    username: str = ""
+    password: str | None = None
+    daily_limit: int | None = None
+    priority: int = 0
+    active: bool = True
+
+
+class SenderAccounts:
+    def __init__(self, database: Database, vault: Vault, messages: Messages, *, zone: ZoneInfo, clock: Clock) -> None:
+        self._database = database
+        self._vault = vault
+        self._messages = messages
+        self._zone = zone
+        self._clock = clock
+
+    def ensure_built_in_mailbox(self, email: str) -> None:
+        """The account that keeps mail for viewing until there is another one."""
+        now = self._clock()
+
+        def write(session: Session) -> None:
+            if session.get(SenderAccount, BUILT_IN_MAILBOX_ID) is None:
+                form = AccountForm("Built-in mailbox", email, TransportKind.MAILBOX, security="none", priority=-1000)
+                session.add(self._new(BUILT_IN_MAILBOX_ID, form, now))
+
+        self._database.write(write)
+
+    def create(self, form: AccountForm) -> str:
+        """Returns the new account's id. Raises InvalidInput with every wrong field."""
+        form = check(form)
+        account_id = new_id("acc")
+        now = self._clock()
+        self._database.write(lambda session: session.add(self._new(account_id, form, now)))
+        self._messages.release_held(WAITING_FOR_ACCOUNTS)
+        return account_id
+
+    def change(self, account_id: str, changes: Mapping[str, Any]) -> None:
+        """Sets the given fields of `AccountForm`. Raises NotFound, InvalidInput."""
+        now = self._clock()
+
+        def write(session: Session) -> None:
+            account = _existing(session, account_id)
+            form = check(_form_of(account, changes))
+            _apply(account, form, now)
+            if form.password:
+                account.password_encrypted = self._vault.encrypt(form.password)
+            if not form.username:
+                account.password_encrypted = ""
+            _forget_trouble(account)
+
+        self._database.write(write)
+        self._messages.release_held((*WAITING_FOR_ACCOUNTS, Reason.ACCOUNT_GONE))
+
+    def pause(self, account_id: str) -> None:
+        self._set_active(account_id, active=False)
+
+    def resume(self, account_id: str) -> None:
+        """Also closes its breaker: the person says that it works again."""
+        self._set_active(account_id, active=True)
+        self._messages.release_held(WAITING_FOR_ACCOUNTS)
+
+    def delete(self, account_id: str) -> None:
+        """Its history stays. Messages that asked for it are held for a person. Raises NotFound, WrongState."""
+        if account_id == BUILT_IN_MAILBOX_ID:
+            raise WrongState("The built-in mailbox cannot be deleted; it steps aside once there is another account.")
+        now = self._clock()
+
+        def write(session: Session) -> None:
+            account = _existing(session, account_id)
+            account.deleted_at, account.active, account.password_encrypted = now, False, ""
+
+        self._database.write(write)
+
+    def close_day(self) -> dict[str, Any]:
+        """At 00:00: yesterday's counts go into history and what waited for the new day is queued."""
+        today = local_date(self._clock(), self._zone)
+        closed = self._database.write(lambda session: account_days.close(session, outbox.accounts(session), today))
+        return {"day": today, "accounts": closed, "released": self._messages.release_held([Reason.QUOTA])}
+
+    def _set_active(self, account_id: str, *, active: bool) -> None:
+        now = self._clock()
+
+        def write(session: Session) -> None:
+            account = _existing(session, account_id)
+            account.active, account.updated_at = active, now
+            if active:
+                _forget_trouble(account)
+
+        self._database.write(write)
+
+    def _new(self, account_id: str, form: AccountForm, now: datetime) -> SenderAccount:
+        account = SenderAccount(id=account_id, created_at=now)
+        _apply(account, form, now)
+        account.password_encrypted = self._vault.encrypt(form.password) if form.password else ""
+        return account
+
+
+def check(form: AccountForm) -> AccountForm:
+    """The form with its usual values filled in. Raises InvalidInput with every wrong field."""
+    errors = [*_check_identity(form), *_check_server(form), *_check_limits(form)]
+    if errors:
+        raise InvalidInput(errors)
+    port = form.port if form.port is not None else DEFAULT_PORTS[form.security]
+    values = {name: getattr(form, name) for name in AccountForm.__slots__}
+    address = addresses.of(form.email)
+    return AccountForm(**(values | {"port": port, "email": address.email, "name": form.name.strip()}))
+
+
+def _check_identity(form: AccountForm) -> list[FieldError]:
+    errors = []
+    if not form.name.strip() or len(form.name) > 200 or not form.name.isprintable():
+        errors.append(FieldError("name", "Give a name of 1 to 200 characters; recipients see it as the sender."))
+    try:
+        addresses.of(form.email)
+    except InvalidAddress as error:
+        errors.append(FieldError("email", str(error)))
+    return errors
+
+
+def _check_server(form: AccountForm) -> list[FieldError]:
+    errors = []
+    if form.transport not in tuple(TransportKind):
+        errors.append(FieldError("transport", "Choose smtp or mailbox."))
+    if form.security not in DEFAULT_PORTS:
+        errors.append(FieldError("security", "Choose none, starttls or tls."))
+    if form.transport == TransportKind.SMTP and not _is_host(form.host):
+        errors.append(FieldError("host", "Give the SMTP server's name or address, such as smtp.example.com."))
+    if form.port is not None and not 1 <= form.port <= 65535:
+        errors.append(
+            FieldError("port", "Give a port from 1 to 65535; usual are 587 (starttls), 465 (tls), 25 (none).")
+        )
+    if form.password and not form.username:
+        errors.append(FieldError("username", "A password needs a username."))
+    return errors
+
+
+def _check_limits(form: AccountForm) -> list[FieldError]:
+    errors = []
+    if form.daily_limit is not None and not 0 <= form.daily_limit <= 2_000_000_000:
+        errors.append(FieldError("daily_limit", "Give a whole number, 0 or more, or null for no limit."))
+    if not -1000 <= form.priority <= 1000:
+        errors.append(FieldError("priority", "Give a whole number from -1000 to 1000; higher is used first."))
+    return errors
+
+
+def _is_host(host: str) -> bool:
+    return 0 < len(host) <= 253 and all(char.isalnum() or char in ".-_:[]" for char in host)
+
+
+def _existing(session: Session, account_id: str) -> SenderAccount:
+    account = session.get(SenderAccount, account_id)
+    if account is None or account.deleted_at is not None:
+        raise NotFound("account", account_id)
+    return account
+
+
+def _form_of(account: SenderAccount, changes: Mapping[str, Any]) -> AccountForm:
+    values = {name: getattr(account, name) for name in AccountForm.__slots__ if name != "password"}
+    if changes.get("security", account.security) != account.security:
+        values["port"] = None  # the usual port of the new mode, unless the change names one
+    return AccountForm(**(values | {"password": None} | dict(changes)))
+
+
+def _apply(account: SenderAccount, form: AccountForm, now: datetime) -> None:
+    for name in AccountForm.__slots__:
+        if name != "password":
+            setattr(account, name, getattr(form, name))
+    account.updated_at = now
+
+
+def _forget_trouble(account: SenderAccount) -> None:
+    account.breaker_until, account.breaker_failures = None, 0

@@ -1,0 +1,173 @@
+"""What becomes of a message after an attempt: the error class decides. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from appliance.config.settings import DeliverySettings
+from appliance.db.models.delivery_attempt import AttemptOutcome
+from appliance.db.models.message import MessageStatus, Reason
+from appliance.db.models.recipient import RecipientStatus
+from appliance.db.queries.outgoing import OutgoingMessage
+from appliance.mail import retry
+from appliance.mail.transport import Reply
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One transaction with one server. `replies` has an entry for each recipient that got an answer of its own."""
+
+    account_id: str
+    account_name: str
+    outcome: AttemptOutcome
+    reply: Reply
+    started_at: datetime
+    duration_ms: int
+    server: str = ""
+    stage: str = ""
+    detail: str = ""
+    accepted: frozenset[str] = frozenset()
+    refused: Mapping[str, Reply] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What is to be recorded. `reserved_on`: the account and day whose limit still counts this message."""
+
+    message: OutgoingMessage
+    attempts: tuple[Attempt, ...]
+    status: MessageStatus
+    reason: Reason | str = ""
+    detail: str = ""
+    due_at: datetime | None = None
+    rounds: int = 0
+    outcomes: Mapping[str, tuple[RecipientStatus, Reply]] = field(default_factory=dict)
+    reserved_on: tuple[str, str] | None = None
+    used: bool = False
+    recovered_account_id: str | None = None
+
+    @property
+    def final(self) -> bool:
+        return self.status in (MessageStatus.SENT, MessageStatus.PARTIALLY_SENT, MessageStatus.FAILED)
+
+
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    now: datetime
+    settings: DeliverySettings
+    reserved_on: tuple[str, str] | None
+    account_back_at: datetime | None = None
+    recovered_account_id: str | None = None
+
+
+def judge(message: OutgoingMessage, attempts: tuple[Attempt, ...], at: Circumstances) -> Verdict:
+    """The verdict on `message` after the last of `attempts`; those before it failed over."""
+    last = attempts[-1]
+    if last.outcome is AttemptOutcome.ACCOUNT_ERROR:
+        return _wait_for_account(message, attempts, at)
+    if last.outcome is AttemptOutcome.UNCERTAIN:
+        return _uncertain(message, attempts, at)
+    return _by_recipient(message, attempts, at)
+
+
+def _wait_for_account(message: OutgoingMessage, attempts: tuple[Attempt, ...], at: Circumstances) -> Verdict:
+    """Says nothing of the message, so it uses up none of its attempts: it waits until an account is back."""
+    return Verdict(
+        message,
+        attempts,
+        MessageStatus.DEFERRED,
+        Reason.ACCOUNT_ERROR,
+        attempts[-1].detail,
+        due_at=at.account_back_at,
+        rounds=message.attempts,
+        reserved_on=at.reserved_on,
+    )
+
+
+def _uncertain(message: OutgoingMessage, attempts: tuple[Attempt, ...], at: Circumstances) -> Verdict:
+    status, due_at = after_uncertain(message.attempts + 1, message.created_at, at.now, at.settings)
+    return Verdict(
+        message,
+        attempts,
+        status,
+        Reason.UNCERTAIN,
+        attempts[-1].detail,
+        due_at=due_at,
+        rounds=message.attempts + 1,
+        reserved_on=at.reserved_on,
+        used=True,
+    )
+
+
+def after_uncertain(
+    rounds: int, created_at: datetime, now: datetime, settings: DeliverySettings
+) -> tuple[MessageStatus, datetime | None]:
+    """Sent again later with the same Message-ID, or held for a person: by policy, and when no attempt is left."""
+    due_at = retry.next_due(rounds, now, created_at, settings) if settings.on_uncertain == "resend" else None
+    return (MessageStatus.HELD if due_at is None else MessageStatus.DEFERRED), due_at
+
+
+def _by_recipient(message: OutgoingMessage, attempts: tuple[Attempt, ...], at: Circumstances) -> Verdict:
+    last, rounds = attempts[-1], message.attempts + 1
+    outcomes = {one.email: _outcome(one.email, last) for one in message.pending}
+    due_at = None
+    if RecipientStatus.PENDING in {status for status, _ in outcomes.values()}:
+        due_at = retry.next_due(rounds, at.now, message.created_at, at.settings)
+    exhausted = due_at is None
+    if exhausted:
+        outcomes = {email: (_given_up(status), reply) for email, (status, reply) in outcomes.items()}
+    status = MessageStatus.DEFERRED if due_at else _overall(message, outcomes)
+    return Verdict(
+        message,
+        attempts,
+        status,
+        _reason(status, last, outcomes),
+        "" if status is MessageStatus.SENT else _detail(last, outcomes),
+        due_at=due_at,
+        rounds=rounds,
+        outcomes=outcomes,
+        reserved_on=at.reserved_on,
+        used=bool(last.accepted),
+        recovered_account_id=at.recovered_account_id,
+    )
+
+
+def _outcome(email: str, attempt: Attempt) -> tuple[RecipientStatus, Reply]:
+    if email in attempt.accepted:
+        return RecipientStatus.SENT, attempt.reply
+    reply = attempt.refused.get(email, attempt.reply)
+    if attempt.outcome is AttemptOutcome.FAILED and email not in attempt.refused:
+        return RecipientStatus.FAILED, reply
+    return (RecipientStatus.PENDING if reply.temporary else RecipientStatus.FAILED), reply
+
+
+def _given_up(status: RecipientStatus) -> RecipientStatus:
+    return RecipientStatus.FAILED if status is RecipientStatus.PENDING else status
+
+
+def _overall(message: OutgoingMessage, outcomes: Mapping[str, tuple[RecipientStatus, Reply]]) -> MessageStatus:
+    final = [outcomes[one.email][0] if one.email in outcomes else one.status for one in message.recipients]
+    sent = sum(status == RecipientStatus.SENT for status in final)
+    if sent == 0:
+        return MessageStatus.FAILED
+    return MessageStatus.SENT if sent == len(final) else MessageStatus.PARTIALLY_SENT
+
+
+def _reason(
+    status: MessageStatus, last: Attempt, outcomes: Mapping[str, tuple[RecipientStatus, Reply]]
+) -> Reason | str:
+    if status is MessageStatus.SENT:
+        return ""
+    if status is MessageStatus.DEFERRED:
+        return Reason.TEMPORARY
+    refused_for_good = last.outcome is AttemptOutcome.FAILED or any(
+        not reply.temporary for state, reply in outcomes.values() if state is not RecipientStatus.SENT
+    )
+    return Reason.REFUSED if refused_for_good else Reason.EXHAUSTED
+
+
+def _detail(last: Attempt, outcomes: Mapping[str, tuple[RecipientStatus, Reply]]) -> str:
+    for status, reply in outcomes.values():
+        if status is not RecipientStatus.SENT and reply.text:
+            return str(reply)
+    return last.detail
