@@ -1,0 +1,312 @@
+"""The composition root: the one place that builds everything and ties it together."""
+
+import os
+import signal
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import sdnotify
+import structlog
+from flask import Flask
+from gevent.threadpool import ThreadPool
+
+from appliance import __version__
+from appliance.clock import utc_now
+from appliance.config.data_dir import DataDirectory
+from appliance.config.loader import Loaded
+from appliance.config.settings import Settings
+from appliance.config.vault import Vault
+from appliance.db.database import Database
+from appliance.db.migrations import migrate
+from appliance.db.types import new_id
+from appliance.errors import NotFound, StartupError
+from appliance.runtime.component import Component
+from appliance.runtime.dispatcher import Dispatcher
+from appliance.runtime.http_server import HttpServer, bind
+from appliance.runtime.monitor import Monitor
+from appliance.runtime.scheduler import Scheduler
+from appliance.runtime.supervisor import Supervisor
+from appliance.runtime.watchdog import HubWatchdog
+from appliance.runtime.worker import Worker
+from appliance.services.account_test import AccountTest
+from appliance.services.api_keys import ApiKeys
+from appliance.services.container import Services
+from appliance.services.delivery import Delivery
+from appliance.services.in_flight import Claim, InFlight
+from appliance.services.mailbox import Mailbox
+from appliance.services.messages import Messages
+from appliance.services.outbox import Outbox
+from appliance.services.periodic import Periodic
+from appliance.services.rescue import Rescue
+from appliance.services.sender_accounts import SenderAccounts
+from appliance.services.setup import Setup
+from appliance.services.submission import Submission
+from appliance.services.transports import Transports
+from appliance.services.users import Users
+from appliance.tasks.broker import queue_sizes
+from appliance.tasks.celery_app import create_celery
+from appliance.tasks.enqueue import enqueue_claim, enqueue_periodic
+from appliance.tasks.inspection import UnknownInspection, inspect
+from appliance.web.app import create_app
+from appliance.web.context import FlowerAccess, Telemetry, WebContext
+
+log = structlog.get_logger(__name__)
+
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+WRITE_POOL = ThreadPool(1)  # commits, one at a time as SQLite wants them, apart from DNS and password hashing
+SLOW_POOL = ThreadPool(4)
+
+
+@dataclass(frozen=True, slots=True)
+class Core:
+    """The use cases with what they share, before anything runs."""
+
+    database: Database
+    services: Services
+    outbox: Outbox
+    in_flight: InFlight
+    rescue: Rescue
+    transports: Transports
+    data_dir: DataDirectory
+    hostname: str
+
+
+def run_appliance(loaded: Loaded) -> int:
+    """Starts everything, returns the exit code once it has stopped.
+
+    Raises:
+        StartupError: before anything was started.
+    """
+    settings = loaded.settings
+    data_dir = prepared_data_directory(settings)
+    data_dir.lock()
+    try:
+        log.info("Postroom starts", version=__version__)
+        log.info("data directory", path=str(data_dir.path))
+        bind(settings.web.host, settings.web.port).close()  # before anything is half-started
+        database = open_database(settings)
+        try:
+            return _Appliance(settings, build_core(settings, data_dir, database)).run()
+        finally:
+            database.stop()
+    finally:
+        data_dir.unlock()
+
+
+def prepared_data_directory(settings: Settings) -> DataDirectory:
+    """Raises StartupError."""
+    data_dir = DataDirectory(settings.data_dir)
+    data_dir.prepare()
+    return data_dir
+
+
+def open_database(settings: Settings) -> Database:
+    """Migrated and ready for reads and writes. Raises StartupError."""
+    database = Database(settings.database_url, settings.database, WRITE_POOL.apply)
+    migrate(database.engine)
+    database.start()
+    return database
+
+
+def users_of(database: Database) -> Users:
+    return Users(database, run_native=SLOW_POOL.apply, clock=utc_now)
+
+
+def build_core(settings: Settings, data_dir: DataDirectory, database: Database) -> Core:
+    hostname = settings.appliance.hostname or socket.gethostname()
+    zone, clock = settings.zone, utc_now
+    vault = Vault(data_dir.secret("encryption_key", Vault.new_key))
+    outbox = Outbox(
+        database,
+        settings.dispatcher,
+        box_id=data_dir.secret("box_id", lambda: new_id("box")[-8:]),
+        zone=zone,
+        clock=clock,
+    )
+    in_flight = InFlight(outbox.notify)
+    mailbox = Mailbox(database, clock=clock)
+    transports = Transports(settings.delivery, vault, hostname=hostname, keep=mailbox.keep)
+    messages = Messages(database, outbox, clock=clock)
+    accounts = SenderAccounts(database, vault, messages, zone=zone, clock=clock)
+    accounts.ensure_built_in_mailbox(f"postroom@{hostname if '.' in hostname else 'localhost'}")
+    users = users_of(database)
+    delivery = Delivery(
+        database,
+        transports,
+        in_flight,
+        settings=settings.delivery,
+        dispatcher=settings.dispatcher,
+        zone=zone,
+        clock=clock,
+    )
+    services = Services(
+        submission=Submission(database, outbox, hostname=hostname, clock=clock),
+        messages=messages,
+        delivery=delivery,
+        sender_accounts=accounts,
+        account_test=AccountTest(database, transports, hostname=hostname, clock=clock),
+        mailbox=mailbox,
+        periodic=Periodic(database, {"reset_email_daily_counts": accounts.close_day}, clock=clock),
+        users=users,
+        setup=Setup(users, minutes=settings.appliance.setup_minutes, clock=clock),
+        api_keys=ApiKeys(database, clock=clock),
+    )
+    rescue = Rescue(database, settings.delivery, clock=clock)
+    return Core(database, services, outbox, in_flight, rescue, transports, data_dir, hostname)
+
+
+class _Appliance:
+    """The components and the supervisor over a core."""
+
+    def __init__(self, settings: Settings, core: Core) -> None:
+        self._settings = settings
+        self._core = core
+        self._watchdog = HubWatchdog()
+        self._notifier = sdnotify.SystemdNotifier()
+        self._celery = create_celery(settings, core.services)
+        self._flower_password = settings.flower.password.get_secret_value() or core.data_dir.secret("flower_password")
+        self._worker = Worker(self._celery, settings.worker)
+        self._monitor = Monitor(self._celery, settings.flower, self._flower_password, core.data_dir.flower_history)
+        self._dispatcher = Dispatcher(core.outbox, core.rescue, core.in_flight, settings.dispatcher, self._enqueue)
+        self._scheduler = Scheduler(
+            settings.schedule.model_dump(),
+            lambda key: enqueue_periodic(self._celery, key),
+            core.services.periodic.last_run_at,
+            core.services.periodic.note_run,
+            zone=settings.zone,
+            clock=utc_now,
+        )
+        self._http_server = HttpServer(self._app(), settings.web)
+        self._supervisor = Supervisor(
+            self._components(),
+            settings.supervisor,
+            dispensable=["monitor"],
+            on_ready=self._announce,
+            on_watch=self._watch,
+            on_stop=self._wind_down,
+        )
+
+    def run(self) -> int:
+        self._create_first_user(os.environ)
+        self._install_signal_handlers()
+        self._watchdog.start()
+        try:
+            return self._supervisor.run()
+        finally:
+            self._watchdog.stop()
+            self._core.transports.close()
+            self._core.rescue.of_box(self._core.outbox.claim_prefix)
+
+    def _components(self) -> list[Component]:
+        """In start order: what does the work before what brings it in."""
+        monitor: list[Component] = [self._monitor] if self._settings.flower.enabled else []
+        return [self._worker, *monitor, self._dispatcher, self._scheduler, self._http_server]
+
+    def _enqueue(self, claim: Claim) -> None:
+        enqueue_claim(self._celery, list(claim.message_ids), claim.id, claim.high_priority)
+
+    def _app(self) -> Flask:
+        core = self._core
+        return create_app(
+            WebContext(
+                settings=self._settings,
+                services=core.services,
+                read=core.database.read,
+                telemetry=self._telemetry(),
+                flower=FlowerAccess(
+                    self._settings.flower.enabled,
+                    lambda: self._monitor.port,
+                    self._settings.flower.user,
+                    self._flower_password,
+                ),
+                local_token=core.data_dir.secret("local_token"),
+                session_key=core.data_dir.secret("session_key"),
+                clock=utc_now,
+                zone=self._settings.zone,
+                started_at=utc_now(),
+            )
+        )
+
+    def _telemetry(self) -> Telemetry:
+        return Telemetry(
+            health=lambda: self._supervisor.health(),
+            next_runs=lambda: self._scheduler.next_runs(),
+            broker_queues=queue_sizes,
+            inspect=self._inspect,
+            gauges=self._gauges,
+        )
+
+    def _inspect(self, what: str) -> dict[str, Any]:
+        try:
+            return inspect(self._celery, what)
+        except UnknownInspection as error:
+            raise NotFound("question to the worker", what) from error
+
+    def _gauges(self) -> Mapping[str, float]:
+        statistics = getattr(self._core.database.writer, "statistics", None)
+        return {
+            "hub_lag_seconds": self._watchdog.lag(),
+            "delivery_slots": float(self._dispatcher.slots()),
+            "delivery_slots_used": float(self._core.in_flight.used_slots(high_priority=False)),
+            "db_writes": float(statistics.writes if statistics else 0),
+            "db_commits": float(statistics.commits if statistics else 0),
+            "db_largest_batch": float(statistics.largest_batch if statistics else 0),
+        }
+
+    def _create_first_user(self, environ: Mapping[str, str]) -> None:
+        name, password = environ.get("ADMIN_USER"), secret_from(environ, "ADMIN_PASSWORD")
+        if name and password and not self._core.services.users.exist():
+            self._core.services.users.create(name, password)
+            log.info("first user created from the environment", user=name)
+
+    def _install_signal_handlers(self) -> None:
+        for number in STOP_SIGNALS:
+            signal.signal(number, self._on_signal)
+
+    def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
+        for number in STOP_SIGNALS:
+            signal.signal(number, _force)
+        self._supervisor.request_stop()
+
+    def _announce(self) -> None:
+        port = self._http_server.port
+        url = self._settings.appliance.public_url.rstrip("/") or f"http://localhost:{port}"
+        log.info("pages and API listen", address=f"{self._settings.web.host}:{port}", url=url)
+        self._core.data_dir.write_run_file(
+            {"web_host": self._settings.web.host, "web_port": port, "flower_port": self._monitor.port}
+        )
+        self._core.services.setup.begin(lambda token: _show_setup_link(url, token))
+        self._notifier.notify("READY=1")
+
+    def _watch(self) -> None:
+        self._core.transports.prune()
+        if all(health.ok or health.name == "monitor" for health in self._supervisor.health()):
+            self._notifier.notify("WATCHDOG=1")
+
+    def _wind_down(self) -> None:
+        self._notifier.notify("STOPPING=1")
+        self._core.in_flight.drain()
+        log.info("Postroom stops: messages in flight are finished")
+
+
+def secret_from(environ: Mapping[str, str], name: str) -> str | None:
+    """The variable `name`, or the text of the file that `name`_FILE names. Raises StartupError."""
+    path = environ.get(f"{name}_FILE")
+    if name in environ or path is None:
+        return environ.get(name)
+    try:
+        return Path(path).read_text(encoding="utf-8").rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise StartupError(f"{name}_FILE cannot be read: {error}. Give the path of a text file.") from error
+
+
+def _show_setup_link(url: str, token: str) -> None:
+    log.info("setup pending: open this link to create the first user", link=f"{url}/setup?token={token}")
+
+
+def _force(_number: int, _frame: FrameType | None) -> None:
+    os._exit(1)

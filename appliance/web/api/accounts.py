@@ -1,0 +1,91 @@
+"""/api/v1/accounts"""
+
+from flask import Response, jsonify, request
+from flask_openapi3 import APIBlueprint, Tag
+
+from appliance.db.queries import accounts
+from appliance.errors import NotFound
+from appliance.services.sender_accounts import AccountForm
+from appliance.web.api import paging, representations
+from appliance.web.api.authentication import needs
+from appliance.web.api.schemas import AccountChange, AccountPath, AccountRequest, AccountTestRequest, PageQuery
+from appliance.web.context import web
+
+TAG = Tag(name="accounts", description="The SMTP accounts that messages go out through.")
+
+blueprint = APIBlueprint("accounts", __name__, url_prefix="/accounts", abp_tags=[TAG])
+
+
+@blueprint.get("", summary="List sender accounts")
+@needs("manage")
+def index(query: PageQuery) -> Response:
+    with web().read() as session:
+        found, next_id = accounts.page(session, after=paging.decode(query.cursor), limit=query.limit)
+        items = [representations.account(one) for one in found]
+    return jsonify(paging.page(items, next_id))
+
+
+@blueprint.post("", summary="Create a sender account", responses={201: None})
+@needs("manage")
+def create(body: AccountRequest) -> tuple[Response, int, dict[str, str]]:
+    """Messages that were held for want of an account are looked at again."""
+    account_id = web().services.sender_accounts.create(AccountForm(**body.model_dump()))
+    return _one(account_id), 201, {"Location": f"/api/v1/accounts/{account_id}"}
+
+
+@blueprint.get("/<string:id>", summary="One sender account")
+@needs("manage")
+def show(path: AccountPath) -> Response:
+    return _one(path.id)
+
+
+@blueprint.patch("/<string:id>", summary="Change a sender account")
+@needs("manage")
+def change(path: AccountPath, body: AccountChange) -> Response:
+    """Fields that are left out stay as they are; an empty password keeps the stored one."""
+    web().services.sender_accounts.change(path.id, body.changes())
+    return _one(path.id)
+
+
+@blueprint.delete("/<string:id>", summary="Delete a sender account", responses={204: None})
+@needs("manage")
+def delete(path: AccountPath) -> tuple[str, int]:
+    web().services.sender_accounts.delete(path.id)
+    return "", 204
+
+
+@blueprint.post(
+    "/<string:id>/test",
+    summary="Sign in to its server, and send a test message if `to` is given",
+    openapi_extensions={
+        "requestBody": {"content": {"application/json": {"schema": AccountTestRequest.model_json_schema()}}}
+    },
+)
+@needs("manage")
+def test(path: AccountPath) -> Response:
+    """The body may be left out."""
+    wanted = AccountTestRequest.model_validate(request.get_json(silent=True) or {})
+    report = web().services.account_test.run(path.id, wanted.to)
+    return jsonify({"ok": report.ok, "message": report.message, "dialogue": list(report.dialogue)})
+
+
+@blueprint.post("/<string:id>/pause", summary="Stop using a sender account")
+@needs("manage")
+def pause(path: AccountPath) -> Response:
+    web().services.sender_accounts.pause(path.id)
+    return _one(path.id)
+
+
+@blueprint.post("/<string:id>/resume", summary="Use a sender account again")
+@needs("manage")
+def resume(path: AccountPath) -> Response:
+    web().services.sender_accounts.resume(path.id)
+    return _one(path.id)
+
+
+def _one(account_id: str) -> Response:
+    with web().read() as session:
+        account = accounts.one(session, account_id)
+        if account is None:
+            raise NotFound("account", account_id)
+        return jsonify(representations.account(account))

@@ -1,0 +1,137 @@
+"""/api/v1/messages"""
+
+from typing import Any
+
+from flask import Response, g, jsonify, request
+from flask_openapi3 import APIBlueprint, Tag
+
+from appliance.db.models.message import Priority
+from appliance.db.queries import messages
+from appliance.errors import FieldError, InvalidInput, NotFound
+from appliance.services.intake import within_limits
+from appliance.services.submission import Accepted, SubmitMessage, Submitter
+from appliance.web.api import paging, representations
+from appliance.web.api.authentication import caller, needs
+from appliance.web.api.schemas import MessagePath, MessageQuery, MessageRequest
+from appliance.web.context import web
+
+LONGEST_KEY = 255
+TAG = Tag(name="messages", description="Submit messages and follow them.")
+
+blueprint = APIBlueprint("messages", __name__, url_prefix="/messages", abp_tags=[TAG])
+
+_IDEMPOTENCY_PARAMETER = {
+    "parameters": [
+        {
+            "name": "Idempotency-Key",
+            "in": "header",
+            "required": False,
+            "description": "The same key with the same body within 24 hours gives the first answer again.",
+            "schema": {"type": "string", "maxLength": LONGEST_KEY},
+        }
+    ]
+}
+
+
+@blueprint.post("", summary="Submit a message", openapi_extensions=_IDEMPOTENCY_PARAMETER, responses={202: None})
+@needs("send")
+def submit(body: MessageRequest) -> tuple[Response, int, dict[str, str]]:
+    """Durable before the answer: whatever happens after the 202, the message goes out or says why it does not."""
+    command = _command(body)
+    within_limits(command, web().settings.limits)
+    submitter = Submitter(caller().api_key_id, g.request_id)
+    accepted = web().services.submission.submit(command, submitter, _idempotency_key())
+    headers = {"Location": f"/api/v1/messages/{accepted.id}"}
+    if accepted.replayed:
+        headers["Idempotent-Replay"] = "true"
+    return jsonify(_accepted(accepted)), 202, headers
+
+
+@blueprint.get("", summary="List messages")
+@needs("read")
+def index(query: MessageQuery) -> Response:
+    """Newest first."""
+    filters = messages.Filters(
+        status=tuple(query.status),
+        recipient=query.recipient,
+        tag=query.tag,
+        account=query.account,
+        since=_aware(query.since, "since"),
+        until=_aware(query.until, "until"),
+        q=query.q,
+        api_key_id=caller().sees_only,
+    )
+    with web().read() as session:
+        page = messages.page(session, filters, before=paging.decode(query.cursor), limit=query.limit)
+        items = [representations.message_summary(one, page.recipients[one.id]) for one in page.items]
+    return jsonify(paging.page(items, page.next_id))
+
+
+@blueprint.get("/<string:id>", summary="One message with everything that happened to it")
+@needs("read")
+def show(path: MessagePath) -> Response:
+    return _one(path.id)
+
+
+@blueprint.post("/<string:id>/cancel", summary="Cancel a message that is not being sent yet")
+@needs("send")
+def cancel(path: MessagePath) -> Response:
+    web().services.messages.cancel(path.id, api_key_id=caller().sees_only)
+    return _one(path.id)
+
+
+@blueprint.post("/<string:id>/retry", summary="Queue a message again for those who did not get it")
+@needs("send")
+def retry(path: MessagePath) -> Response:
+    web().services.messages.retry(path.id, api_key_id=caller().sees_only)
+    return _one(path.id)
+
+
+def _one(message_id: str) -> Response:
+    with web().read() as session:
+        detail = messages.detail(session, message_id, api_key_id=caller().sees_only)
+        if detail is None:
+            raise NotFound("message", message_id)
+        return jsonify(representations.message_detail(detail))
+
+
+def _command(body: MessageRequest) -> SubmitMessage:
+    return SubmitMessage(
+        to=body.recipients("to"),
+        cc=body.recipients("cc"),
+        bcc=body.recipients("bcc"),
+        reply_to=body.recipients("reply_to"),
+        sender=body.sender,
+        subject=body.subject,
+        text=body.text,
+        html=body.html,
+        headers=body.headers,
+        tags=tuple(body.tags),
+        metadata=body.metadata,
+        priority=Priority[body.priority.upper()],
+        account=body.account,
+    )
+
+
+def _accepted(accepted: Accepted) -> dict[str, Any]:
+    return {
+        "id": accepted.id,
+        "status": accepted.status,
+        "created_at": representations.moment(accepted.created_at),
+    }
+
+
+def _idempotency_key() -> str | None:
+    key = request.headers.get("Idempotency-Key")
+    if key is None:
+        return None
+    if not 0 < len(key) <= LONGEST_KEY or not key.isascii() or not key.isprintable():
+        remedy = f"Send 1 to {LONGEST_KEY} printable ASCII characters, such as a UUID."
+        raise InvalidInput([FieldError("Idempotency-Key", remedy)])
+    return key
+
+
+def _aware(moment: Any, field: str) -> Any:
+    if moment is not None and moment.tzinfo is None:
+        raise InvalidInput([FieldError(field, "Give an offset: 2026-11-24T08:00:00Z or 2026-11-24T09:00:00+01:00.")])
+    return moment

@@ -1,0 +1,116 @@
+"""How things look as JSON: times in RFC 3339 UTC, secrets never."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from appliance.clock import local_date
+from appliance.db.models import DeliveryAttempt, Message, Recipient, SenderAccount
+from appliance.db.models.message import Priority
+from appliance.db.queries.messages import Detail
+from appliance.services.explanation import Scene, explain
+from appliance.web.context import web
+
+PRIORITIES = {Priority.HIGH: "high", Priority.NORMAL: "normal", Priority.LOW: "low"}
+
+
+def moment(value: datetime | None) -> str | None:
+    return None if value is None else value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def message_summary(message: Message, recipients: Sequence[Recipient]) -> dict[str, Any]:
+    return {
+        "id": message.id,
+        "status": message.status,
+        "subject": message.subject,
+        "to": _addresses(recipients, "to"),
+        "cc": _addresses(recipients, "cc"),
+        "bcc": _addresses(recipients, "bcc"),
+        "priority": PRIORITIES[Priority(message.priority)],
+        "tags": message.tags,
+        "account": message.account_id,
+        "attempt_count": message.attempts,
+        "created_at": moment(message.created_at),
+        "due_at": moment(message.due_at),
+        "finished_at": moment(message.finished_at),
+    }
+
+
+def message_detail(detail: Detail) -> dict[str, Any]:
+    message = detail.message
+    return message_summary(message, detail.recipients) | {
+        "from": {"email": message.sender_email, "name": message.sender_name} if message.sender_email else None,
+        "reply_to": message.reply_to,
+        "text": detail.body.text if detail.body else None,
+        "html": detail.body.html if detail.body else None,
+        "headers": message.headers,
+        "metadata": message.meta,
+        "message_id": message.rfc_message_id,
+        "request_id": message.request_id,
+        "reason": message.reason or None,
+        "explanation": explain(scene(detail)),
+        "recipients": [_recipient(recipient) for recipient in detail.recipients],
+        "attempts": [_attempt(attempt) for attempt in detail.attempts],
+    }
+
+
+def scene(detail: Detail) -> Scene:
+    accounts = {account.id: account for account in detail.accounts}
+    return Scene(detail.message, detail.recipients, accounts, web().clock(), web().zone)
+
+
+def account(account: SenderAccount) -> dict[str, Any]:
+    now = web().clock()
+    today = local_date(now, web().zone)
+    return {
+        "id": account.id,
+        "name": account.name,
+        "email": account.email,
+        "transport": account.transport,
+        "host": account.host,
+        "port": account.port,
+        "security": account.security,
+        "username": account.username,
+        "has_password": bool(account.password_encrypted),
+        "daily_limit": account.daily_limit,
+        "priority": account.priority,
+        "active": account.active,
+        "sent_today": account.sent_on(today),
+        "state": account.state(now, today),
+        "last_error": account.last_error or None,
+        "last_error_at": moment(account.last_error_at),
+        "resting_until": moment(account.breaker_until),
+        "created_at": moment(account.created_at),
+        "updated_at": moment(account.updated_at),
+    }
+
+
+def _addresses(recipients: Sequence[Recipient], kind: str) -> list[dict[str, str]]:
+    return [{"email": one.email, "name": one.name} for one in recipients if one.kind == kind]
+
+
+def _recipient(recipient: Recipient) -> dict[str, Any]:
+    return {
+        "email": recipient.email,
+        "name": recipient.name,
+        "kind": recipient.kind,
+        "status": recipient.status,
+        "reply_code": recipient.reply_code,
+        "reply_text": recipient.reply_text or None,
+        "finished_at": moment(recipient.finished_at),
+    }
+
+
+def _attempt(attempt: DeliveryAttempt) -> dict[str, Any]:
+    return {
+        "number": attempt.number,
+        "account": attempt.account_id,
+        "account_name": attempt.account_name,
+        "server": attempt.server or None,
+        "stage": attempt.stage or None,
+        "outcome": attempt.outcome,
+        "reply_code": attempt.reply_code,
+        "reply_text": attempt.reply_text or None,
+        "started_at": moment(attempt.started_at),
+        "duration_ms": attempt.duration_ms,
+    }

@@ -1,0 +1,52 @@
+"""Makes the Flask application: API, pages, health, metrics, API documentation."""
+
+from datetime import timedelta
+
+from flask import Flask
+from flask_openapi3 import Info, OpenAPI
+
+from appliance import __version__
+from appliance.web import health, metrics, request_ids
+from appliance.web.admin import pages
+from appliance.web.api import errors
+from appliance.web.api.blueprint import api
+from appliance.web.context import WebContext
+from appliance.web.paths import STATIC
+
+MEGABYTE = 1024 * 1024
+
+
+def create_app(context: WebContext) -> Flask:
+    app = OpenAPI(
+        __name__,
+        info=Info(title="Postroom", version=__version__, description="Accepts messages and gets them out."),
+        security_schemes={"api_key": {"type": "http", "scheme": "bearer"}},
+        validation_error_callback=errors.from_validation,
+        doc_prefix="/api",
+        static_folder=str(STATIC),
+        template_folder="admin/templates",
+    )
+    _configure(app, context)
+    app.extensions["postroom"] = context
+    request_ids.register(app)
+    metrics.register(app, context)
+    errors.register(app)
+    app.register_api(api())
+    app.register_blueprint(health.blueprint)
+    pages.register(app)
+    return app
+
+
+def _configure(app: Flask, context: WebContext) -> None:
+    settings = context.settings.web
+    app.config.update(
+        SECRET_KEY=context.session_key,
+        MAX_CONTENT_LENGTH=settings.max_request_mb * MEGABYTE,
+        SESSION_COOKIE_NAME="postroom_session",
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_COOKIE_SECURE=context.settings.appliance.public_url.startswith("https://"),
+        PERMANENT_SESSION_LIFETIME=timedelta(hours=settings.session_hours),
+        BOOTSTRAP_SERVE_LOCAL=True,
+        WTF_CSRF_TIME_LIMIT=None,
+    )

@@ -1,0 +1,58 @@
+"""What the views are handed: use cases, reads, and what the running appliance can tell of itself."""
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from flask import current_app
+from sqlalchemy.orm import Session
+
+from appliance.clock import Clock
+from appliance.config.settings import Settings
+from appliance.health import Health
+from appliance.services.container import Services
+
+
+@dataclass(frozen=True, slots=True)
+class Telemetry:
+    """Questions to the running parts, each cheap."""
+
+    health: Callable[[], list[Health]]
+    next_runs: Callable[[], Mapping[str, datetime | None]]
+    broker_queues: Callable[[], Mapping[str, int]]
+    inspect: Callable[[str], dict[str, Any]]
+    gauges: Callable[[], Mapping[str, float]]
+
+
+@dataclass(frozen=True, slots=True)
+class FlowerAccess:
+    """Where Flower listens, and what opens it. `port` is asked anew: it may be chosen at start."""
+
+    enabled: bool
+    port: Callable[[], int]
+    user: str
+    password: str
+
+
+@dataclass(frozen=True, slots=True)
+class WebContext:
+    settings: Settings
+    services: Services
+    read: Callable[[], AbstractContextManager[Session]]
+    telemetry: Telemetry
+    flower: FlowerAccess
+    local_token: str
+    """A secret in the data directory: whoever can read it may do everything, as the command line does."""
+    session_key: str
+    clock: Clock
+    zone: ZoneInfo
+    started_at: datetime
+
+
+def web() -> WebContext:
+    """The context of the application that serves this request."""
+    context: WebContext = current_app.extensions["postroom"]
+    return context

@@ -1,0 +1,64 @@
+"""/health for people, /health/live and /health/ready for whoever starts and routes. Open to all, so no secrets."""
+
+from http import HTTPStatus
+from typing import Any
+
+from flask import Blueprint, Response, jsonify
+from sqlalchemy.exc import SQLAlchemyError
+
+from appliance import __version__
+from appliance.db.queries import access
+from appliance.health import Health
+from appliance.web.api.system import component
+from appliance.web.context import web
+
+blueprint = Blueprint("health", __name__, url_prefix="/health")
+DISPENSABLE = ("monitor",)
+
+
+@blueprint.get("")
+def show() -> tuple[Response, int]:
+    """`ok`, `degraded` (mail flows, something else is broken) or `failing`."""
+    components = web().telemetry.health()
+    database = _database()
+    status = _overall(components, database_ok=database["ok"])
+    body = {
+        "status": status,
+        "version": __version__,
+        "components": [component(health) for health in components],
+        "database": database,
+    }
+    return jsonify(body), HTTPStatus.SERVICE_UNAVAILABLE if status == "failing" else HTTPStatus.OK
+
+
+@blueprint.get("/live")
+def live() -> Response:
+    """The process answers."""
+    return jsonify({"status": "ok"})
+
+
+@blueprint.get("/ready")
+def ready() -> tuple[Response, int]:
+    """Messages can be accepted and go out."""
+    failing = [health.name for health in web().telemetry.health() if not health.ok and health.name not in DISPENSABLE]
+    if not _database()["ok"]:
+        failing.append("database")
+    if failing:
+        return jsonify({"status": "unavailable", "failing": failing}), HTTPStatus.SERVICE_UNAVAILABLE
+    return jsonify({"status": "ok"}), HTTPStatus.OK
+
+
+def _overall(components: list[Health], *, database_ok: bool) -> str:
+    broken = [health.name for health in components if not health.ok]
+    if not database_ok or any(name not in DISPENSABLE for name in broken):
+        return "failing"
+    return "degraded" if broken else "ok"
+
+
+def _database() -> dict[str, Any]:
+    try:
+        with web().read() as session:
+            access.has_users(session)
+    except SQLAlchemyError as error:
+        return {"ok": False, "detail": type(error).__name__}
+    return {"ok": True, "detail": ""}

@@ -1,0 +1,234 @@
+"""`run.py` before any package is there: real interpreters, real virtual environments, real pip."""
+
+import ast
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.checkouts import BASE_PYTHON, ROOT, Checkout
+from tests.waiting import wait_until
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Checkout:
+    return Checkout.make(tmp_path / "checkout")
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
+    """One that has been started; tests that use it leave its environment as it is."""
+    checkout = Checkout.make(tmp_path_factory.mktemp("installed") / "checkout")
+    checkout.run()
+    return checkout
+
+
+def test_first_start_installs_and_goes_on_in_the_environment_as_the_same_process(checkout: Checkout) -> None:
+    process = checkout.start("some", "words")
+    stdout, stderr = process.communicate(timeout=120)
+
+    assert stdout.split() == [str(process.pid), str(checkout.venv), "some", "words"]
+    assert process.returncode == 7
+    assert "Installing 1 packages" in stderr
+
+
+def test_second_start_installs_nothing(installed: Checkout) -> None:
+    result = installed.run(PIP_FIND_LINKS="/nowhere")
+
+    assert result.returncode == 7
+    assert result.stderr == ""
+
+
+def test_environment_is_made_anew_when_the_lock_file_changes(checkout: Checkout) -> None:
+    checkout.lock({"gevent": "0.0.1", "leftover": "1.0"})
+    checkout.run()
+
+    checkout.lock({"gevent": "0.0.1", "newcomer": "1.0"})
+    result = checkout.run()
+
+    installed = {path.name for path in checkout.venv.glob("lib/*/site-packages/*.py")}
+    assert result.returncode == 7
+    assert "newcomer.py" in installed
+    assert "leftover.py" not in installed
+
+
+def test_interrupted_installation_is_repaired_by_the_next_start(checkout: Checkout) -> None:
+    checkout.run()
+    (checkout.venv / ".postroom-run").unlink()  # is written last
+    next(checkout.venv.glob("lib/*/site-packages/gevent/monkey.py")).unlink()
+
+    result = checkout.run()
+
+    assert result.returncode == 7
+
+
+def test_checkout_that_was_moved_gets_an_environment_of_its_own(checkout: Checkout) -> None:
+    checkout.run()
+    moved = Checkout(checkout.path.rename(checkout.path.with_name("moved")))
+
+    result = moved.run()
+
+    assert result.stdout.split()[1] == str(moved.venv)
+    assert "Installing" in result.stderr
+
+
+def test_two_first_starts_at_once_install_once(checkout: Checkout) -> None:
+    processes = [checkout.start(), checkout.start()]
+    outputs = [process.communicate(timeout=120) for process in processes]
+
+    assert [process.returncode for process in processes] == [7, 7]
+    assert sum("Installing" in stderr for _, stderr in outputs) == 1
+
+
+def test_packages_are_not_replaced_under_a_running_appliance(checkout: Checkout) -> None:
+    checkout.run()
+    running = checkout.start("wait")
+    assert running.stdout is not None
+    wait_until(lambda: "waiting" in running.stdout.readline(), timeout=30)
+    checkout.lock({"gevent": "0.0.1", "newcomer": "1.0"})
+
+    refused = checkout.run()
+    running.communicate("go on\n")
+    accepted = checkout.run()
+
+    assert refused.returncode == 1
+    assert "Stop it, then start it again." in refused.stderr.splitlines()[-1]
+    assert accepted.returncode == 7
+
+
+def test_test_packages_are_added_to_the_environment(checkout: Checkout) -> None:
+    checkout.run()
+
+    result = checkout.run("test", "-k", "something")
+
+    assert result.stdout.split() == ["tested", "-k", "something"]
+    assert result.returncode == 3
+    assert checkout.run().stderr == ""
+
+
+def test_package_that_cannot_be_got_is_one_line_and_exit_code_1(checkout: Checkout) -> None:
+    result = checkout.run(PIP_FIND_LINKS="/nowhere")
+
+    last_line = result.stderr.splitlines()[-1]
+    assert result.returncode == 1
+    assert "the package index could not be reached, or lacks a package" in last_line
+    assert str(checkout.venv / "install.log") in last_line
+    assert len(result.stderr.splitlines()) == 2  # the other says that it began
+    assert checkout.run().returncode == 7
+
+
+def test_package_index_that_refuses_the_connection_is_one_line(checkout: Checkout, closed_port: int) -> None:
+    result = checkout.run(
+        PIP_NO_INDEX="0", PIP_FIND_LINKS="", PIP_RETRIES="0", PIP_INDEX_URL=f"http://127.0.0.1:{closed_port}/simple"
+    )
+
+    assert result.returncode == 1
+    assert "could not be reached" in result.stderr.splitlines()[-1]
+    assert "Traceback" not in result.stderr
+
+
+def test_package_with_another_hash_is_refused(checkout: Checkout) -> None:
+    lock_file = checkout.path / "requirements.lock"
+    lock_file.write_text(lock_file.read_text().split("sha256:")[0] + "sha256:" + "0" * 64 + "\n")
+
+    result = checkout.run()
+
+    assert result.returncode == 1
+    assert "differs from the one that the lock file names" in result.stderr.splitlines()[-1]
+
+
+def test_interrupting_an_installation_is_quiet_and_leaves_nothing_finished(
+    checkout: Checkout, silent_server: int
+) -> None:
+    process = checkout.start(
+        PIP_NO_INDEX="0", PIP_FIND_LINKS="", PIP_INDEX_URL=f"http://127.0.0.1:{silent_server}/simple"
+    )
+    wait_until((checkout.venv / ".postroom-installing").exists, timeout=60)
+
+    os.killpg(process.pid, signal.SIGINT)
+    _, stderr = process.communicate(timeout=30)
+
+    assert process.returncode == 130
+    assert stderr.splitlines()[-1] == "Interrupted. The next start finishes the installation."
+    assert "Traceback" not in stderr
+    assert checkout.run().returncode == 7
+
+
+def test_environment_of_somebody_else_is_not_touched(checkout: Checkout) -> None:
+    subprocess.run([BASE_PYTHON, "-m", "venv", "--without-pip", checkout.venv], check=True)
+    before = sorted(checkout.venv.rglob("*"))
+
+    result = checkout.run()
+
+    assert result.returncode == 1
+    assert "is not Postroom's own" in result.stderr
+    assert sorted(checkout.venv.rglob("*")) == before
+
+
+def test_python_without_ensurepip_names_the_debian_package(checkout: Checkout, tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text("import sys\nsys.modules['ensurepip'] = None\n")
+
+    result = checkout.run(PYTHONPATH=str(tmp_path))
+
+    assert result.returncode == 1
+    assert "apt install python3-venv" in result.stderr.splitlines()[-1]
+
+
+def test_older_python_is_told_in_one_line() -> None:
+    program = f"import runpy, sys; sys.version_info = (3, 9, 2, 'final', 0); runpy.run_path({str(ROOT / 'run.py')!r})"
+
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+
+    assert result.returncode == 1
+    assert result.stderr.count("\n") == 1
+    assert result.stderr.startswith("Postroom needs Python 3.11 or newer, and this is Python 3.9")
+
+
+def test_older_python_can_read_the_file_that_tells_it() -> None:
+    ast.parse((ROOT / "run.py").read_text(encoding="utf-8"), feature_version=(3, 6))
+
+
+def test_interpreter_that_has_the_packages_is_used_as_it_is(tmp_path: Path) -> None:
+    for name in ("run.py", "setup.cfg", "requirements.lock"):
+        shutil.copy(ROOT / name, tmp_path)
+    shutil.copytree(ROOT / "appliance", tmp_path / "appliance", ignore=shutil.ignore_patterns("__pycache__"))
+
+    result = subprocess.run([sys.executable, "run.py", "version"], cwd=tmp_path, capture_output=True, text=True)
+
+    assert result.returncode == 0
+    assert not (tmp_path / ".venv").exists()
+
+
+@pytest.mark.functional
+def test_bare_interpreter_installs_the_real_lock_file(tmp_path: Path) -> None:
+    for name in ("run.py", "setup.cfg", "requirements.lock"):
+        shutil.copy(ROOT / name, tmp_path)
+    shutil.copytree(ROOT / "appliance", tmp_path / "appliance", ignore=shutil.ignore_patterns("__pycache__"))
+
+    result = subprocess.run([BASE_PYTHON, "run.py", "check"], cwd=tmp_path, capture_output=True, text=True)
+
+    if "could not be reached" in result.stderr:
+        pytest.skip("the package index cannot be reached")
+    assert f"packages: as in requirements.lock, in {tmp_path / '.venv'}" in result.stdout
+
+
+@pytest.fixture
+def closed_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+@pytest.fixture
+def silent_server():  # type: ignore[no-untyped-def]
+    """A port that takes connections and never says anything."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        yield listener.getsockname()[1]
