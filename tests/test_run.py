@@ -7,6 +7,8 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -20,61 +22,73 @@ def checkout(tmp_path: Path) -> Checkout:
     return Checkout.make(tmp_path / "checkout")
 
 
+@dataclass
+class FirstStart:
+    checkout: Checkout
+    pid: int
+    returncode: int
+    stdout: str
+    stderr: str
+
+
 @pytest.fixture(scope="module")
-def installed(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
-    """One that has been started; tests that use it leave its environment as it is."""
+def first_start(tmp_path_factory: pytest.TempPathFactory) -> FirstStart:
+    """Tests that use it leave its environment as it is."""
     checkout = Checkout.make(tmp_path_factory.mktemp("installed") / "checkout")
-    checkout.run()
-    return checkout
-
-
-def test_first_start_installs_and_goes_on_in_the_environment_as_the_same_process(checkout: Checkout) -> None:
     process = checkout.start("some", "words")
     stdout, stderr = process.communicate(timeout=120)
-
-    assert stdout.split() == [str(process.pid), str(checkout.venv), "some", "words"]
-    assert process.returncode == 7
-    assert "Installing 1 packages" in stderr
+    return FirstStart(checkout, process.pid, process.returncode, stdout, stderr)
 
 
-def test_second_start_installs_nothing(installed: Checkout) -> None:
-    result = installed.run(PIP_FIND_LINKS="/nowhere")
+def test_first_start_installs_and_goes_on_in_the_environment_as_the_same_process(first_start: FirstStart) -> None:
+    assert first_start.stdout.split() == [str(first_start.pid), str(first_start.checkout.venv), "some", "words"]
+    assert first_start.returncode == 7
+    assert "Installing 1 packages" in first_start.stderr
+
+
+def test_second_start_installs_nothing(first_start: FirstStart) -> None:
+    result = first_start.checkout.run(PIP_FIND_LINKS="/nowhere")
 
     assert result.returncode == 7
     assert result.stderr == ""
 
 
-def test_environment_is_made_anew_when_the_lock_file_changes(checkout: Checkout) -> None:
-    checkout.lock({"gevent": "0.0.1", "leftover": "1.0"})
-    checkout.run()
+def test_checkout_in_another_place_gets_an_environment_of_its_own(first_start: FirstStart, tmp_path: Path) -> None:
+    copy = Checkout(shutil.copytree(first_start.checkout.path, tmp_path / "copy", symlinks=True))
 
+    result = copy.run()
+
+    assert result.stdout.split()[1] == str(copy.venv)
+    assert "Installing" in result.stderr
+
+
+def test_interrupted_installation_is_repaired_by_the_next_start(first_start: FirstStart, tmp_path: Path) -> None:
+    copy = Checkout(shutil.copytree(first_start.checkout.path, tmp_path / "copy", symlinks=True))
+    (copy.venv / ".postroom-run").unlink()  # is written last
+    next(copy.venv.glob("lib/*/site-packages/gevent/monkey.py")).unlink()
+
+    result = copy.run()
+
+    assert result.returncode == 7
+
+
+def test_changed_lock_file_makes_the_environment_anew_but_not_under_a_running_appliance(checkout: Checkout) -> None:
+    checkout.lock({"gevent": "0.0.1", "leftover": "1.0"})
+    running = checkout.start("wait")
+    assert running.stdout is not None
+    wait_until(lambda: "waiting" in running.stdout.readline(), timeout=60)
     checkout.lock({"gevent": "0.0.1", "newcomer": "1.0"})
-    result = checkout.run()
+
+    refused = checkout.run()
+    running.communicate("go on\n")
+    accepted = checkout.run()
 
     installed = {path.name for path in checkout.venv.glob("lib/*/site-packages/*.py")}
-    assert result.returncode == 7
+    assert refused.returncode == 1
+    assert "Stop it, then start it again." in refused.stderr.splitlines()[-1]
+    assert accepted.returncode == 7
     assert "newcomer.py" in installed
     assert "leftover.py" not in installed
-
-
-def test_interrupted_installation_is_repaired_by_the_next_start(checkout: Checkout) -> None:
-    checkout.run()
-    (checkout.venv / ".postroom-run").unlink()  # is written last
-    next(checkout.venv.glob("lib/*/site-packages/gevent/monkey.py")).unlink()
-
-    result = checkout.run()
-
-    assert result.returncode == 7
-
-
-def test_checkout_that_was_moved_gets_an_environment_of_its_own(checkout: Checkout) -> None:
-    checkout.run()
-    moved = Checkout(checkout.path.rename(checkout.path.with_name("moved")))
-
-    result = moved.run()
-
-    assert result.stdout.split()[1] == str(moved.venv)
-    assert "Installing" in result.stderr
 
 
 def test_two_first_starts_at_once_install_once(checkout: Checkout) -> None:
@@ -85,25 +99,7 @@ def test_two_first_starts_at_once_install_once(checkout: Checkout) -> None:
     assert sum("Installing" in stderr for _, stderr in outputs) == 1
 
 
-def test_packages_are_not_replaced_under_a_running_appliance(checkout: Checkout) -> None:
-    checkout.run()
-    running = checkout.start("wait")
-    assert running.stdout is not None
-    wait_until(lambda: "waiting" in running.stdout.readline(), timeout=30)
-    checkout.lock({"gevent": "0.0.1", "newcomer": "1.0"})
-
-    refused = checkout.run()
-    running.communicate("go on\n")
-    accepted = checkout.run()
-
-    assert refused.returncode == 1
-    assert "Stop it, then start it again." in refused.stderr.splitlines()[-1]
-    assert accepted.returncode == 7
-
-
-def test_test_packages_are_added_to_the_environment(checkout: Checkout) -> None:
-    checkout.run()
-
+def test_test_set_holds_what_a_start_needs(checkout: Checkout) -> None:
     result = checkout.run("test", "-k", "something")
 
     assert result.stdout.split() == ["tested", "-k", "something"]
@@ -119,7 +115,7 @@ def test_package_that_cannot_be_got_is_one_line_and_exit_code_1(checkout: Checko
     assert "the package index could not be reached, or lacks a package" in last_line
     assert str(checkout.venv / "install.log") in last_line
     assert len(result.stderr.splitlines()) == 2  # the other says that it began
-    assert checkout.run().returncode == 7
+    assert not (checkout.venv / ".postroom-run").exists()
 
 
 def test_package_index_that_refuses_the_connection_is_one_line(checkout: Checkout, closed_port: int) -> None:
@@ -156,7 +152,7 @@ def test_interrupting_an_installation_is_quiet_and_leaves_nothing_finished(
     assert process.returncode == 130
     assert stderr.splitlines()[-1] == "Interrupted. The next start finishes the installation."
     assert "Traceback" not in stderr
-    assert checkout.run().returncode == 7
+    assert not (checkout.venv / ".postroom-run").exists()
 
 
 def test_environment_of_somebody_else_is_not_touched(checkout: Checkout) -> None:
@@ -226,7 +222,7 @@ def closed_port() -> int:
 
 
 @pytest.fixture
-def silent_server():  # type: ignore[no-untyped-def]
+def silent_server() -> Iterator[int]:
     """A port that takes connections and never says anything."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))

@@ -1,8 +1,11 @@
 """The way in which anything is changed: `write(fn)` runs a pure database function and returns once it is durable.
 
 SQLite knows one writer at a time and each durable commit costs an fsync, so all writes go through one thread that runs
-whatever has gathered in a single transaction, a savepoint each, and commits once for all (group commit: DeWitt et al.,
-"Implementation Techniques for Main Memory Database Systems", 1984, section 5.2). A database server does this itself.
+whatever has gathered in a single transaction and commits once for all (group commit: DeWitt et al., "Implementation
+Techniques for Main Memory Database Systems", 1984, section 5.2). A database server does this itself.
+
+Writes that fail are rare and savepoints are not cheap, so a batch first runs without them. If one of its writes raises,
+the batch is rolled back and run again with a savepoint around each: the one fails alone, the others are kept.
 """
 
 import queue
@@ -21,7 +24,8 @@ from appliance.errors import StorageUnavailable
 T = TypeVar("T")
 WriteFunction = Callable[[Session], T]
 """Touches the session it is given and nothing else: no network, no clock, no other session. It may run in a transaction
-that is rolled back, so an effect outside the database would outlive it."""
+that is rolled back, and then once more, so an effect outside the database would outlive it; and the objects that it
+adds are made inside it, because a session remembers what became of those it has seen."""
 
 RunNative = Callable[[Callable[[], Any]], Any]
 """Runs a function where it does not block the caller's event loop, and returns its result."""
@@ -188,22 +192,18 @@ class GroupCommitWriter:
 
     def _apply(self, connection: Connection, batch: list[_Write]) -> tuple[list[_Write], list[_Write]]:
         """Runs writes until the time is up; returns those that ran and those left for the next commit."""
-        until = time.perf_counter() + MAX_BATCH_SECONDS
-        for index, write in enumerate(batch, start=1):
-            self._attempt(connection, write)
-            if time.perf_counter() > until:
-                return batch[:index], batch[index:]
-        return batch, []
-
-    def _attempt(self, connection: Connection, write: _Write) -> None:
-        session = Session(connection, join_transaction_mode="create_savepoint", expire_on_commit=False)
         try:
-            with session, session.begin():
-                write.result = write.fn(session)
-        except Exception as error:
-            if not _in_transaction(connection):
-                raise _BatchLost from error
-            write.error = error
+            ran = _run_together(connection, batch)
+        except Exception as error:  # noqa: BLE001 - whose error it is shows when each runs apart
+            self._start_over(connection, error)
+            ran = _run_apart(connection, batch)
+        return batch[:ran], batch[ran:]
+
+    def _start_over(self, connection: Connection, error: Exception) -> None:
+        if not _in_transaction(connection):
+            raise _BatchLost from error
+        connection.rollback()
+        self._run_native(connection.begin)
 
     def _fail(self, batch: list[_Write], error: BaseException) -> None:
         self.statistics.failed_commits += 1
@@ -220,6 +220,39 @@ class GroupCommitWriter:
                 connection.close()
             except DBAPIError as error:
                 log.warning("closing the database connection failed", error=str(error))
+
+
+def _run_together(connection: Connection, batch: list[_Write]) -> int:
+    """Returns how many ran before the time was up. Raises what the first failing one raises."""
+    until = time.perf_counter() + MAX_BATCH_SECONDS
+    with Session(connection, join_transaction_mode="rollback_only", expire_on_commit=False) as session:
+        for index, write in enumerate(batch, start=1):
+            write.result = write.fn(session)
+            session.flush()
+            session.expunge_all()  # the next one must not meet the objects of this one
+            if time.perf_counter() > until:
+                return index
+    return len(batch)
+
+
+def _run_apart(connection: Connection, batch: list[_Write]) -> int:
+    until = time.perf_counter() + MAX_BATCH_SECONDS
+    for index, write in enumerate(batch, start=1):
+        _run_in_savepoint(connection, write)
+        if time.perf_counter() > until:
+            return index
+    return len(batch)
+
+
+def _run_in_savepoint(connection: Connection, write: _Write) -> None:
+    session = Session(connection, join_transaction_mode="create_savepoint", expire_on_commit=False)
+    try:
+        with session, session.begin():
+            write.result = write.fn(session)
+    except Exception as error:
+        if not _in_transaction(connection):
+            raise _BatchLost from error
+        write.error = _unavailable(error) if isinstance(error, OperationalError) else error
 
 
 def _in_transaction(connection: Connection) -> bool:

@@ -16,9 +16,8 @@ from functools import cache
 from appliance.config.settings import DeliverySettings
 from appliance.mail.smtp_connection import SmtpConnection
 from appliance.mail.smtp_opening import SmtpServer, open_wire
-from appliance.mail.smtp_wire import ConnectionLost, Dialogue
+from appliance.mail.smtp_wire import Dialogue
 from appliance.mail.transport import (
-    AccountTransportError,
     Envelope,
     Reply,
     SendResult,
@@ -89,9 +88,6 @@ class SmtpTransport:
         connection = self._open(dialogue)
         try:
             return connection.noop()
-        except ConnectionLost as lost:
-            message = f"{self._server.host} {lost.reason} after the login."
-            raise AccountTransportError(message, stage=Stage.MAIL, server=str(self._server)) from lost
         finally:
             self._say_goodbye([connection])
 

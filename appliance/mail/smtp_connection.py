@@ -55,8 +55,14 @@ class SmtpConnection:
         return SendResult(str(self._server), reply, refused)
 
     def noop(self) -> Reply:
-        """Raises ConnectionLost."""
-        return Reply.of(*self._wire.docmd("NOOP"))
+        """Whether it would go on to take messages. Raises AccountTransportError."""
+        try:
+            reply = Reply.of(*self._wire.docmd("NOOP"))
+        except ConnectionLost as lost:
+            raise self._error(AccountTransportError, f"{self._server.host} {lost.reason}.", SILENCE) from lost
+        if reply.code != 250:
+            raise self._error(AccountTransportError, f"{self._server.host} is not ready: {reply}", reply)
+        return reply
 
     def say_goodbye(self) -> None:
         """Sends QUIT without waiting for the answer. Never raises."""

@@ -4,6 +4,7 @@
 would hold a worker or fill the memory. Here a reply has one deadline and a size.
 """
 
+import re
 import smtplib
 import socket
 import ssl
@@ -15,6 +16,7 @@ from contextlib import contextmanager, suppress
 _LONGEST_LINE = 8192  # RFC 5321 section 4.5.3.1.5 says 512
 _LARGEST_REPLY = 65536
 _CHUNK = 262144
+_REPLY_LINE = re.compile(rb"[2-5][0-9]{2}(?:[ -]|\Z)")
 
 Dialogue = list[str]
 """The conversation, a line an entry: `C: ` what we said, `S: ` what the server said, `-- ` events. No secrets."""
@@ -103,10 +105,10 @@ class Wire(smtplib.SMTP):
         size = 0
         while True:
             line = self._read_line(started)
-            size += len(line)
+            size += len(line) + 2
             if size > _LARGEST_REPLY:
                 raise self._lost("sent a reply without an end")
-            if not (line[:3].isdigit() and b"2" <= line[:1] <= b"5" and line[3:4] in (b"", b" ", b"-")):
+            if not _REPLY_LINE.match(line):
                 raise self._lost(f"answered {line[:60].decode(errors='replace')!r}, which is no SMTP reply")
             texts.append(line[4:])
             if line[3:4] != b"-":

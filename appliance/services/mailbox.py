@@ -6,6 +6,7 @@ from sqlalchemy.orm import Session
 from appliance.clock import Clock
 from appliance.db.database import Database
 from appliance.db.models import KeptMail
+from appliance.db.models.base import insert_rows
 from appliance.db.types import new_id
 from appliance.mail.transport import Envelope
 
@@ -17,18 +18,18 @@ class Mailbox:
 
     def keep(self, account_id: str, envelope: Envelope) -> None:
         """Durable when it returns. Raises StorageUnavailable."""
-        mail = KeptMail(
-            id=new_id("mail"),
-            account_id=account_id,
-            rfc_message_id=envelope.message_id,
-            mail_from=envelope.mail_from,
-            rcpt_to=list(envelope.rcpt_to),
-            subject=envelope.subject,
-            data=envelope.data,
-            size=len(envelope.data),
-            received_at=self._clock(),
-        )
-        self._database.write(lambda session: session.add(mail))
+        row = {
+            "id": new_id("mail"),
+            "account_id": account_id,
+            "rfc_message_id": envelope.message_id,
+            "mail_from": envelope.mail_from,
+            "rcpt_to": list(envelope.rcpt_to),
+            "subject": envelope.subject,
+            "data": envelope.data,
+            "size": len(envelope.data),
+            "received_at": self._clock(),
+        }
+        self._database.write(lambda session: insert_rows(session, KeptMail, row))
 
     def empty(self) -> int:
         """Removes everything; returns how many mails there were."""

@@ -2,11 +2,10 @@
 
 from datetime import datetime
 
-from sqlalchemy import insert, update
 from sqlalchemy.orm import Session
 
 from appliance.db.models import DeliveryAttempt, Message, Recipient, SenderAccount
-from appliance.db.models.recipient import RecipientStatus
+from appliance.db.models.base import insert_rows
 from appliance.services.verdict import Attempt, Verdict
 
 
@@ -23,8 +22,7 @@ def verdict(session: Session, verdict: Verdict, now: datetime) -> bool:
 def attempts(session: Session, verdict: Verdict) -> None:
     number = verdict.message.attempts + 1
     rows = [_row(attempt, verdict.message.id, verdict.message.claim_id, number) for attempt in verdict.attempts]
-    if rows:
-        session.execute(insert(DeliveryAttempt), rows)
+    insert_rows(session, DeliveryAttempt, *rows)
 
 
 def _row(attempt: Attempt, message_id: str, claim_id: str, number: int) -> dict[str, object]:
@@ -73,25 +71,12 @@ def _settle_recipients(session: Session, verdict: Verdict, now: datetime) -> Non
     outcomes = set(verdict.outcomes.values())
     if len(outcomes) == 1:  # the common case: one statement whatever the number of recipients
         status, reply = outcomes.pop()
-        chosen = Recipient.message_id == verdict.message.id, Recipient.status == RecipientStatus.PENDING
-        _settle(session, chosen, status, reply.code, reply.text, now)
+        Recipient.settle_pending(session, verdict.message.id, status, reply.code, reply.text, now)
         return
     for recipient in verdict.message.pending:
         if recipient.email in verdict.outcomes:
             status, reply = verdict.outcomes[recipient.email]
-            _settle(session, (Recipient.id == recipient.id,), status, reply.code, reply.text, now)
-
-
-def _settle(
-    session: Session, chosen: tuple[object, ...], status: RecipientStatus, code: int | None, text: str, now: datetime
-) -> None:
-    finished_at = None if status is RecipientStatus.PENDING else now
-    session.execute(
-        update(Recipient)
-        .where(*chosen)  # type: ignore[arg-type]
-        .values(status=status, reply_code=code, reply_text=text, finished_at=finished_at),
-        execution_options={"synchronize_session": False},
-    )
+            Recipient.settle(session, recipient.id, status, reply.code, reply.text, now)
 
 
 def _settle_account(session: Session, verdict: Verdict) -> None:

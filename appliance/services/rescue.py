@@ -5,13 +5,13 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 
 import structlog
-from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
 from appliance.clock import Clock
 from appliance.config.settings import DeliverySettings
 from appliance.db.database import Database
 from appliance.db.models import DeliveryAttempt, Message, SenderAccount
+from appliance.db.models.base import insert_rows
 from appliance.db.models.delivery_attempt import AttemptOutcome
 from appliance.db.models.message import MessageStatus, Reason
 from appliance.db.queries import outbox
@@ -78,7 +78,7 @@ class Rescue:
     def _mark_uncertain(self, session: Session, message: Message, now: datetime) -> None:
         rounds = message.attempts + 1
         status, due_at = after_uncertain(rounds, message.created_at, now, self._settings)
-        session.execute(insert(DeliveryAttempt), [_attempt(message, rounds, now)])
+        insert_rows(session, DeliveryAttempt, _attempt(message, rounds, now))
         Message.put_back(
             session,
             message.id,

@@ -7,13 +7,14 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from appliance.clock import Clock
 from appliance.db.database import Database
 from appliance.db.models import IdempotencyKey, Message, MessageBody, MessageTag, Recipient, SenderAccount
+from appliance.db.models.base import insert_rows
 from appliance.db.models.message import MessageStatus, Priority
 from appliance.db.models.recipient import RecipientKind, RecipientStatus
 from appliance.db.types import new_id
@@ -130,22 +131,9 @@ def _earlier_answer(session: Session, submitter: Submitter, key: str, body_hash:
 
 
 def _remember(session: Session, submitter: Submitter, key: str, body_hash: str, accepted: Accepted) -> None:
-    session.execute(
-        insert(IdempotencyKey),
-        [
-            {
-                "api_key_id": submitter.api_key_id or "",
-                "key": key,
-                "body_hash": body_hash,
-                "answer": {
-                    "id": accepted.id,
-                    "status": accepted.status,
-                    "created_at": accepted.created_at.isoformat(),
-                },
-                "created_at": accepted.created_at,
-            }
-        ],
-    )
+    answer = {"id": accepted.id, "status": accepted.status, "created_at": accepted.created_at.isoformat()}
+    row = {"api_key_id": submitter.api_key_id or "", "key": key, "body_hash": body_hash}
+    insert_rows(session, IdempotencyKey, row | {"answer": answer, "created_at": accepted.created_at})
 
 
 def _require_account(session: Session, account_id: str | None) -> None:
@@ -161,14 +149,10 @@ def _require_account(session: Session, account_id: str | None) -> None:
 def _insert(
     session: Session, command: SubmitMessage, submitter: Submitter, message_id: str, rfc_message_id: str, now: datetime
 ) -> None:
-    """Statements, not objects: the unit of work of the ORM would cost more than the inserts."""
-    session.execute(insert(Message), [_message_row(command, submitter, message_id, rfc_message_id, now)])
-    session.execute(insert(MessageBody), [{"message_id": message_id, "text": command.text, "html": command.html}])
-    session.execute(insert(Recipient), _recipient_rows(command, message_id))
-    if command.tags:
-        session.execute(
-            insert(MessageTag), [{"message_id": message_id, "tag": tag} for tag in dict.fromkeys(command.tags)]
-        )
+    insert_rows(session, Message, _message_row(command, submitter, message_id, rfc_message_id, now))
+    insert_rows(session, MessageBody, {"message_id": message_id, "text": command.text, "html": command.html})
+    insert_rows(session, Recipient, *_recipient_rows(command, message_id))
+    insert_rows(session, MessageTag, *({"message_id": message_id, "tag": tag} for tag in dict.fromkeys(command.tags)))
 
 
 def _message_row(
@@ -185,7 +169,7 @@ def _message_row(
         "reply_to": [asdict(address) for address in command.reply_to],
         "headers": dict(command.headers),
         "tags": list(dict.fromkeys(command.tags)),
-        "meta": dict(command.metadata),
+        "metadata": dict(command.metadata),
         "account_id": command.account,
         "rfc_message_id": rfc_message_id,
         "request_id": submitter.request_id,

@@ -42,17 +42,17 @@ class Users:
         """
         _check(name, password)
         password_hash = self._hash(password)
-        user = User(id=new_id("usr"), name=name.strip(), password_hash=password_hash, created_at=self._clock())
+        user_id, now = new_id("usr"), self._clock()
 
         def write(session: Session) -> None:
             if first and access.has_users(session):
                 raise Conflict("The appliance is set up already. Sign in.")
             if access.user_by_name(session, name) is not None:
                 raise Conflict(f"There is a user {name.strip()!r} already. Choose another name.")
-            session.add(user)
+            session.add(User(id=user_id, name=name.strip(), password_hash=password_hash, created_at=now))
 
         self._database.write(write)
-        return user.id
+        return user_id
 
     def reset_password(self, name: str, password: str) -> None:
         """Also signs the user out everywhere. Raises NotFound, InvalidInput."""

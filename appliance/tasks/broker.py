@@ -19,7 +19,8 @@ from kombu.transport import TRANSPORT_ALIASES, base, virtual
 from appliance.tasks.queues import Broker, QueueOptions, RawMessage
 
 SCHEME = "inprocess"
-FAIR_BURST = 16  # deliveries in a row before the other threads get a turn
+MAX_BURST = 0.005  # seconds of deliveries in a row before the other threads get a turn
+GIVE_WAY = 0.0001  # seconds; with 0, gevent would come straight back, before sockets and timers had their turn
 HURRIED_WAIT = 0.01  # seconds; long enough for the others to run
 
 _brokers: dict[str, Broker] = {}
@@ -189,7 +190,7 @@ class Transport(virtual.Transport):
         self._bell = threading.Event()
         self._hurried = False
         self._closed = False
-        self._burst = 0
+        self._burst_until = 0.0
 
     def as_uri(self, uri: str, include_password: bool = False, mask: str = "**") -> str:  # noqa: ARG002
         """There is no password in it."""
@@ -236,7 +237,6 @@ class Transport(virtual.Transport):
                 return
 
     def _await_bell(self, deadline: float | None) -> None:
-        self._burst = 0
         self._bell.wait(self._patience(deadline))
         if self._closed:
             raise RecoverableConnectionError("the connection to the in-process broker was closed")
@@ -251,7 +251,6 @@ class Transport(virtual.Transport):
 
     def _give_way(self) -> None:
         """A consumer whose queue never runs dry never waits, and would starve every other greenlet."""
-        self._burst += 1
-        if self._burst >= FAIR_BURST:
-            self._burst = 0
-            time.sleep(0)
+        if time.monotonic() > self._burst_until:
+            time.sleep(GIVE_WAY)
+            self._burst_until = time.monotonic() + MAX_BURST

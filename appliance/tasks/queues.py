@@ -16,7 +16,7 @@ RawMessage = dict[str, Any]
 """A message as kombu's virtual transports pass it on: body, headers, properties."""
 
 PRIORITIES = 10
-TRANSIENT_LIMIT = 10_000
+TRANSIENT_LIMIT = 5_000
 """Messages that a queue which does not outlive its consumers (events, replies) holds at most. When a monitor stops
 reading, the oldest events go: they are news, and memory is not for news that nobody reads."""
 

@@ -57,8 +57,10 @@ def test_login_that_is_refused_is_an_account_error_whatever_the_code(transport_t
 
 def test_login_that_no_known_mechanism_fits_names_the_remedy(transport_to: MakeTransport) -> None:
     with SmtpSink(users={"shop": "s3cret"}, auth="GSSAPI") as sink:
-        with pytest.raises(AccountTransportError, match="offers no login that is known here.*587 or 465"):
-            transport_to(sink, username="shop", password="s3cret").send(envelope())
+        transport = transport_to(sink, username="shop", password="s3cret")
+
+        with pytest.raises(AccountTransportError, match=r"offers no login that is known here.*587 or 465"):
+            transport.send(envelope())
 
 
 def test_server_that_challenges_without_an_end_is_given_up(transport_to: MakeTransport) -> None:

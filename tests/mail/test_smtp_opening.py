@@ -61,7 +61,7 @@ def test_reply_injected_before_tls_is_not_believed(transport_to: MakeTransport) 
 @pytest.mark.parametrize("security", ["starttls", "tls"])
 def test_untrusted_certificate_is_refused_before_the_login(transport_to: MakeTransport, security: str) -> None:
     with SmtpSink(starttls=security == "starttls", implicit_tls=security == "tls", users={"shop": "s3cret"}) as sink:
-        with pytest.raises(AccountTransportError, match="certificate of 127.0.0.1 is not trusted: self-signed"):
+        with pytest.raises(AccountTransportError, match=r"certificate of 127\.0\.0\.1 is not trusted: self-signed"):
             transport_to(sink, security=security, **LOGIN).send(envelope())
 
         assert not any(command.startswith("AUTH") for command in sink.commands)

@@ -9,7 +9,7 @@ from datetime import datetime
 from enum import IntEnum, StrEnum
 from typing import Any
 
-from sqlalchemy import Index, String, Text, text, update
+from sqlalchemy import Index, String, Text, bindparam, text, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from appliance.db.models.base import Base, affected, changed_one
@@ -134,12 +134,8 @@ class Message(Base):
     @classmethod
     def begin(cls, session: Session, message_id: str, *, claim_id: str, lease_until: datetime) -> bool:
         """Notes, before the first byte leaves, that from now on the outcome is unknown until it is recorded."""
-        return changed_one(
-            session,
-            update(cls)
-            .where(cls.id == message_id, cls.claim_id == claim_id, cls.begun.is_(False))
-            .values(begun=True, lease_until=lease_until),
-        )
+        values = {"of_message": message_id, "of_claim": claim_id, "new_lease": lease_until}
+        return changed_one(session, _BEGIN, values)
 
     @classmethod
     def change_account(cls, session: Session, message_id: str, *, claim_id: str, account_id: str, day: str) -> bool:
@@ -179,12 +175,7 @@ class Message(Base):
         attempts: int,
     ) -> bool:
         """Sending -> queued, deferred or held, by whoever holds the claim."""
-        return changed_one(
-            session,
-            update(cls)
-            .where(cls.id == message_id, cls.claim_id == claim_id, cls.status == MessageStatus.SENDING)
-            .values(status=status, reason=reason, detail=detail, due_at=due_at, attempts=attempts, **_FREE),
-        )
+        return _leave(session, message_id, claim_id, status, reason, detail, due_at, attempts, None)
 
     @classmethod
     def finish(
@@ -200,14 +191,7 @@ class Message(Base):
         now: datetime,
     ) -> bool:
         """Sending -> sent, partially_sent or failed, by the worker that holds it."""
-        return changed_one(
-            session,
-            update(cls)
-            .where(cls.id == message_id, cls.claim_id == claim_id, cls.status == MessageStatus.SENDING)
-            .values(
-                status=status, reason=reason, detail=detail, due_at=None, attempts=attempts, finished_at=now, **_FREE
-            ),
-        )
+        return _leave(session, message_id, claim_id, status, reason, detail, None, attempts, now)
 
     @classmethod
     def release(cls, session: Session, ids: Iterable[str], *, now: datetime) -> int:
@@ -249,3 +233,51 @@ _FREE: dict[str, Any] = {
     "lease_until": None,
     "begun": False,
 }
+
+_BEGIN = (
+    update(Message)
+    .where(Message.id == bindparam("of_message"), Message.claim_id == bindparam("of_claim"), Message.begun.is_(False))
+    .values(begun=True, lease_until=bindparam("new_lease"))
+)
+
+_LEAVE = (
+    update(Message)
+    .where(
+        Message.id == bindparam("of_message"),
+        Message.claim_id == bindparam("of_claim"),
+        Message.status == MessageStatus.SENDING,
+    )
+    .values(
+        status=bindparam("new_status"),
+        reason=bindparam("new_reason"),
+        detail=bindparam("new_detail"),
+        due_at=bindparam("new_due_at"),
+        attempts=bindparam("new_attempts"),
+        finished_at=bindparam("new_finished_at"),
+        **_FREE,
+    )
+)
+
+
+def _leave(
+    session: Session,
+    message_id: str,
+    claim_id: str,
+    status: MessageStatus,
+    reason: str,
+    detail: str,
+    due_at: datetime | None,
+    attempts: int,
+    finished_at: datetime | None,
+) -> bool:
+    values = {
+        "of_message": message_id,
+        "of_claim": claim_id,
+        "new_status": status,
+        "new_reason": reason,
+        "new_detail": detail,
+        "new_due_at": due_at,
+        "new_attempts": attempts,
+        "new_finished_at": finished_at,
+    }
+    return changed_one(session, _LEAVE, values)

@@ -2,11 +2,12 @@
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
-from sqlalchemy import ForeignKey, Index, String, Text
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import ForeignKey, Index, String, Text, bindparam, update
+from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from appliance.db.models.base import Base
+from appliance.db.models.base import Base, affected
 
 
 class RecipientKind(StrEnum):
@@ -39,3 +40,37 @@ class Recipient(Base):
         Index("ix_recipients_message_id", "message_id"),
         Index("ix_recipients_email", "email", "message_id"),
     )
+
+    @classmethod
+    def settle_pending(
+        cls, session: Session, message_id: str, status: RecipientStatus, code: int | None, text: str, now: datetime
+    ) -> None:
+        """The same outcome for every recipient of the message that has none yet."""
+        affected(session, _SETTLE_PENDING, {"of_message": message_id, **_outcome(status, code, text, now)})
+
+    @classmethod
+    def settle(
+        cls, session: Session, recipient_id: int, status: RecipientStatus, code: int | None, text: str, now: datetime
+    ) -> None:
+        affected(session, _SETTLE, {"of_recipient": recipient_id, **_outcome(status, code, text, now)})
+
+
+_OUTCOME: dict[str, Any] = {
+    "status": bindparam("new_status"),
+    "reply_code": bindparam("new_code"),
+    "reply_text": bindparam("new_text"),
+    "finished_at": bindparam("new_finished_at"),
+}
+
+_SETTLE = update(Recipient).where(Recipient.id == bindparam("of_recipient")).values(_OUTCOME)
+
+_SETTLE_PENDING = (
+    update(Recipient)
+    .where(Recipient.message_id == bindparam("of_message"), Recipient.status == RecipientStatus.PENDING)
+    .values(_OUTCOME)
+)
+
+
+def _outcome(status: RecipientStatus, code: int | None, text: str, now: datetime) -> dict[str, object]:
+    finished_at = None if status is RecipientStatus.PENDING else now
+    return {"new_status": status, "new_code": code, "new_text": text, "new_finished_at": finished_at}

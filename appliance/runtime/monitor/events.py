@@ -19,7 +19,8 @@ from appliance.tasks.broker import hurry
 
 Event = dict[str, Any]
 
-BURST = 100  # events or tasks before the others get a turn
+BURST = 50  # events or tasks before the others get a turn
+PAUSE = 0.0005  # seconds; with 0, gevent would come straight back, before sockets and timers had their turn
 RETRY_SECONDS = (1, 2, 4, 8, 15)
 KEPT_FIELDS = tuple(set(Task._fields) - {"root", "parent", "children", "worker"})
 EVENT_BY_STATE = {state: event for event, state in TASK_EVENT_TO_STATE.items()}
@@ -75,7 +76,7 @@ class EventStream(Events):  # type: ignore[misc]  # Flower has no types
             self.state.restore(record)
             self.capp.clock.adjust(record.get("clock") or 0)  # what comes now, comes later
             if index % BURST == 0:
-                time.sleep(0)
+                time.sleep(PAUSE)
         for worker, event, count in counters:
             self.state.counter[worker][event] = count
 
@@ -86,7 +87,7 @@ class EventStream(Events):  # type: ignore[misc]  # Flower has no types
             if not self._history.save(records, self.state.counts()):
                 self.state.unsaved.update(record["uuid"] for record in records)
                 return
-            time.sleep(0)
+            time.sleep(PAUSE)
 
     def run(self) -> None:
         failures = 0
@@ -118,7 +119,7 @@ class EventStream(Events):  # type: ignore[misc]  # Flower has no types
             self.state.event(self._arrived[0])
             self._arrived.popleft()
         if self._arrived:
-            self.io_loop.add_callback(self._digest)
+            self.io_loop.call_later(PAUSE, self._digest)
 
     def _capture(self) -> None:
         with self.capp.connection_for_read() as connection:

@@ -1,7 +1,61 @@
-"""The pages for people, registered on the application."""
+"""The pages for people, registered on the application.
 
-from flask import Flask
+Whatever stands on the blueprint `admin` is shut to everybody who is not signed in; only setup and sign-in are open.
+"""
+
+from flask import Blueprint, Flask, request
+from flask_wtf.csrf import CSRFProtect
+
+from appliance.services.throttle import Throttle
+from appliance.web import flower_proxy, security
+from appliance.web.admin import (
+    accounts,
+    api_docs,
+    assets,
+    error_pages,
+    filters,
+    identity,
+    keys,
+    mailbox,
+    messages,
+    setup,
+    sign_in,
+    status,
+)
+from appliance.web.api.blueprint import PREFIX as API
+
+GROUPS = (status, messages, mailbox, accounts, keys, api_docs, flower_proxy)
+OPEN = (setup, sign_in)
 
 
 def register(app: Flask) -> None:
-    del app
+    app.extensions["postroom_sign_in_throttle"] = Throttle()
+    security.register(app)
+    identity.register(app)
+    _refuse_forged_forms(app)
+    for part in (assets, filters, error_pages):
+        part.register(app)
+    app.add_template_global(flower_proxy.is_enabled, "flower_is_enabled")
+    for page in OPEN:
+        app.register_blueprint(page.blueprint)
+    app.register_blueprint(_admin())
+    api_docs.register(app)
+
+
+def _admin() -> Blueprint:
+    admin = Blueprint("admin", __name__)
+    admin.before_request(identity.require)
+    for group in GROUPS:
+        admin.register_blueprint(group.blueprint)
+    return admin
+
+
+def _refuse_forged_forms(app: Flask) -> None:
+    """Every form carries a token. The API takes no cookie, and Flower's forms are checked by where they come from."""
+    app.config["WTF_CSRF_CHECK_DEFAULT"] = False
+    csrf = CSRFProtect(app)
+
+    @app.before_request
+    def check() -> None:
+        if not request.path.startswith((f"{API}/", f"{flower_proxy.PREFIX}/")):
+            csrf.protect()

@@ -74,10 +74,20 @@ def problem(
 
 
 def register(app: Flask) -> None:
-    app.register_error_handler(ApplianceError, _of_appliance)
-    app.register_error_handler(ValidationError, from_validation_of_view)
-    app.register_error_handler(HTTPException, _of_http)
-    app.register_error_handler(Exception, _unexpected)
+    for kind in (ApplianceError, ValidationError, HTTPException, Exception):
+        app.register_error_handler(kind, answer)
+
+
+def answer(error: Exception) -> Any:
+    """The one answer to any error: a problem, or the redirect that an HTTPException can be."""
+    match error:
+        case ApplianceError():
+            return _of_appliance(error)
+        case ValidationError():
+            return from_validation_of_view(error)
+        case HTTPException():
+            return _of_http(error)
+    return _unexpected(error)
 
 
 def from_validation(error: ValidationError) -> Any:

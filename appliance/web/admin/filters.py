@@ -1,0 +1,61 @@
+"""How figures read on a page: times in the zone of the appliance, sizes and spans in units that people use."""
+
+from datetime import datetime
+from typing import Any
+
+from flask import Flask
+from markupsafe import Markup
+
+from appliance.web.context import web
+
+KIBI = 1024
+
+
+def register(app: Flask) -> None:
+    app.add_template_filter(moment)
+    app.add_template_filter(span)
+    app.add_template_filter(age)
+    app.add_template_filter(size)
+    app.add_template_filter(number)
+
+
+def moment(value: datetime | None) -> str:
+    """A moment to the second, with the exact one for programs."""
+    if value is None:
+        return ""
+    local = value.astimezone(web().zone)
+    return Markup('<time datetime="{}" title="{}">{}</time>').format(
+        local.isoformat(timespec="seconds"), f"{local:%Y-%m-%d %H:%M:%S} {web().zone.key}", f"{local:%Y-%m-%d %H:%M:%S}"
+    )
+
+
+def age(value: datetime) -> str:
+    return span((web().clock() - value).total_seconds())
+
+
+def span(seconds: float) -> str:
+    """The two largest units: `3 d 4 h`, `12 min`, `8 s`."""
+    left = max(0, int(seconds))
+    parts = []
+    for length, unit in ((86400, "d"), (3600, "h"), (60, "min"), (1, "s")):
+        count, left = divmod(left, length)
+        if count:
+            parts.append((length, f"{count} {unit}"))
+    if not parts:
+        return "0 s"
+    shown = [text for length, text in parts[:2] if length >= 60 or parts[0][0] <= 60]
+    return " ".join(shown)
+
+
+def size(count: int) -> str:
+    if count < KIBI:
+        return f"{count} B"
+    value, unit = count / KIBI, "KiB"
+    if value >= KIBI:
+        value, unit = value / KIBI, "MiB"
+    return f"{value:.1f} {unit}"
+
+
+def number(value: Any) -> str:
+    """Thousands apart, by a narrow space that does not break."""
+    return f"{value:,}".replace(",", "\u202f")

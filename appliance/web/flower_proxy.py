@@ -1,0 +1,101 @@
+"""/flower/: Flower, for people who are signed in. It listens on its own port; this passes requests on and adds the
+password, so that one sign-in is enough. Flower at this prefix answers with addresses that keep it.
+"""
+
+import base64
+from http import HTTPStatus, client
+from typing import Any
+from urllib.parse import urlsplit
+
+from flask import Blueprint, Response, abort, current_app, render_template, request
+from werkzeug.middleware.http_proxy import ProxyMiddleware
+
+from appliance.web.context import web
+
+PREFIX = "/flower"
+TIMEOUT = 30  # seconds; Flower asks workers, who may be slow to answer
+SAFE = ("GET", "HEAD", "OPTIONS")
+ALL = ["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"]
+NOT_PASSED_ON = ("HTTP_AUTHORIZATION", "HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_HOST")
+ANY_ADDRESS = ("", "0.0.0.0", "::")  # noqa: S104 - compared with, not bound to
+
+# Flower starts its pages by inline scripts and styles; it loads nothing from elsewhere either
+POLICY = (
+    "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+    "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+)
+
+blueprint = Blueprint("flower", __name__, url_prefix=PREFIX)
+
+
+def is_enabled() -> bool:
+    return web().flower.enabled
+
+
+@blueprint.route("/", defaults={"path": ""}, methods=ALL)
+@blueprint.route("/<path:path>", methods=ALL)
+def show(path: str) -> Any:
+    del path  # as it came: Flower keeps the prefix
+    if request.method not in SAFE and not _from_our_pages():
+        abort(HTTPStatus.FORBIDDEN, "This came from a page of another site. Do it on the pages of Flower itself.")
+    if not web().flower.enabled:
+        return _unavailable()
+    try:
+        response = _pass_on()
+    except (OSError, client.HTTPException):
+        return _unavailable()
+    if response.status_code == HTTPStatus.BAD_GATEWAY:  # what the proxy answers when nobody listens
+        return _unavailable()
+    response.headers["Content-Security-Policy"] = POLICY
+    response.headers.pop("Server", None)
+    return response
+
+
+def _pass_on() -> Response:
+    flower = web().flower
+    proxy = ProxyMiddleware(current_app.wsgi_app, {}, timeout=TIMEOUT)
+    options = {
+        "target": f"http://{_host()}:{flower.port()}",
+        "remove_prefix": False,
+        "host": None,
+        "headers": {"Authorization": _basic(flower.user, flower.password)},
+        "ssl_context": None,
+    }
+    return Response.from_app(proxy.proxy_to(options, request.path, PREFIX), _cleaned(request.environ))
+
+
+def _host() -> str:
+    host = web().settings.flower.host
+    if host in ANY_ADDRESS:
+        return "127.0.0.1"
+    return f"[{host}]" if ":" in host else host
+
+
+def _cleaned(environ: dict[str, Any]) -> dict[str, Any]:
+    """Without what is none of Flower's business, our session before all."""
+    passed = {name: value for name, value in environ.items() if name not in NOT_PASSED_ON}
+    session_cookie = current_app.config["SESSION_COOKIE_NAME"]
+    cookies = [
+        one for one in environ.get("HTTP_COOKIE", "").split(";") if one.partition("=")[0].strip() != session_cookie
+    ]
+    passed["HTTP_COOKIE"] = ";".join(cookies).strip()
+    return passed
+
+
+def _basic(user: str, password: str) -> str:
+    return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
+
+
+def _from_our_pages() -> bool:
+    """Browsers say where a request comes from. One that says nothing is refused: no browser of today is so silent."""
+    site = request.headers.get("Sec-Fetch-Site")
+    if site is not None:
+        return site == "same-origin"
+    source = request.headers.get("Origin") or request.headers.get("Referer") or ""
+    return urlsplit(source).netloc == request.host
+
+
+def _unavailable() -> Any:
+    monitor = next((health for health in web().telemetry.health() if health.name == "monitor"), None)
+    page = render_template("flower_unavailable.html", monitor=monitor, enabled=web().flower.enabled)
+    return page, HTTPStatus.SERVICE_UNAVAILABLE, {"Retry-After": "5"}
