@@ -21,7 +21,9 @@ sys.path.insert(0, str(ROOT))  # also when this file is run by another one
 
 try:
     from appliance.installation.environment import Environment, SetupError, say
-except ModuleNotFoundError:
+except ModuleNotFoundError as error:
+    if error.name != "fcntl":
+        raise
     sys.exit("Postroom runs on Linux (and on macOS for trying it out); this Python has no `fcntl` module.")
 
 

@@ -4,6 +4,8 @@ import threading
 import uuid
 from typing import Any
 
+import redis
+from kombu import Connection, pools
 from pydantic import SecretStr
 
 from appliance.config.settings import BrokerSettings, Settings
@@ -48,3 +50,18 @@ def app_with(settings: Settings, services: RecordingServices, url: str = "", nam
     broker = BrokerSettings(url=SecretStr(url or f"inprocess://{unique('test')}"))
     changed = settings.model_copy(update={"broker": broker})
     return create_celery(changed, services, namespace or unique("test"))
+
+
+def clean_up(url: str, namespace: str) -> None:
+    """Removes from a real server what an app with that namespace left there."""
+    pools.reset()
+    if url.startswith("redis"):
+        with redis.Redis.from_url(url) as client:
+            for key in client.scan_iter(f"{namespace}*"):
+                client.delete(key)
+        return
+    with Connection(url) as connection:
+        channel = connection.channel()
+        channel.queue_delete(namespace)
+        for exchange in (namespace, f"{namespace}.events", f"{namespace}.pidbox", f"reply.{namespace}.pidbox"):
+            channel.exchange_delete(exchange)

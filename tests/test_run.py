@@ -166,6 +166,16 @@ def test_environment_of_somebody_else_is_not_touched(checkout: Checkout) -> None
     assert sorted(checkout.venv.rglob("*")) == before
 
 
+def test_directory_that_cannot_be_made_is_one_line(checkout: Checkout) -> None:
+    (checkout.path / ".venv").write_text("in the way")
+
+    result = checkout.run()
+
+    assert result.returncode == 1
+    assert result.stderr.startswith("The packages cannot be installed: ")
+    assert result.stderr.count("\n") == 1
+
+
 def test_python_without_ensurepip_names_the_debian_package(checkout: Checkout, tmp_path: Path) -> None:
     (tmp_path / "sitecustomize.py").write_text("import sys\nsys.modules['ensurepip'] = None\n")
 

@@ -168,6 +168,10 @@ class DeliverySettings(Section):
 class LimitsSettings(Section):
     recipients: PositiveInt = Field(100, description="Recipients of one message: to, cc and bcc together.")
     message_mb: PositiveInt = Field(20, description="The size of one message with its attachments.")
+    attachment_mb: PositiveInt = Field(10, description="The size of one attachment.")
+    attachment_days: PositiveInt = Field(
+        7, description="An uploaded attachment can be used for this long, and the files of a message are kept as long."
+    )
 
 
 class ScheduleSettings(Section):

@@ -1,17 +1,19 @@
 """The database as the rest of the appliance sees it: short reads, and writes that are durable when they return."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, TypeVar
 
 from sqlalchemy import Engine
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from appliance.config.settings import DatabaseSettings
 from appliance.db.engine import create_database_engine, is_memory, is_sqlite
-from appliance.db.writer import GroupCommitWriter, RunNative, TransactionWriter, WriteFunction, Writer
+from appliance.db.writer import GroupCommitWriter, RunNative, TransactionWriter, WriteFunction, Writer, unavailable
 
 T = TypeVar("T")
+ReadSession = Callable[[], AbstractContextManager[Session]]
 
 
 def directly(fn: Callable[[], Any]) -> Any:
@@ -41,9 +43,16 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Session]:
-        """A session for reading. Keep it short, and never hold it while the network is used."""
-        with Session(self._reader, expire_on_commit=False) as session:
-            yield session
+        """A session for reading. Keep it short, and never hold it while the network is used.
+
+        Raises:
+            StorageUnavailable: the database does not answer.
+        """
+        try:
+            with Session(self._reader, expire_on_commit=False) as session:
+                yield session
+        except OperationalError as error:
+            raise unavailable(error) from error
 
     def write(self, fn: WriteFunction[T]) -> T:
         """See `GroupCommitWriter.write`."""

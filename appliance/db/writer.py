@@ -60,7 +60,7 @@ class TransactionWriter:
             with Session(self._engine, expire_on_commit=False) as session, session.begin():
                 return fn(session)
         except OperationalError as error:
-            raise _unavailable(error) from error
+            raise unavailable(error) from error
 
 
 class BatchStatistics:
@@ -209,7 +209,7 @@ class GroupCommitWriter:
         self.statistics.failed_commits += 1
         log.error("the database could not commit", error=str(error.__cause__ or error), writes=len(batch))
         for write in batch:
-            write.error = write.error or _unavailable(error)
+            write.error = write.error or unavailable(error)
         self._disconnect()
 
     def _disconnect(self) -> None:
@@ -252,16 +252,16 @@ def _run_in_savepoint(connection: Connection, write: _Write) -> None:
     except Exception as error:
         if not _in_transaction(connection):
             raise _BatchLost from error
-        write.error = _unavailable(error) if isinstance(error, OperationalError) else error
+        write.error = unavailable(error) if isinstance(error, OperationalError) else error
 
 
 def _in_transaction(connection: Connection) -> bool:
     return bool(connection.connection.dbapi_connection.in_transaction)  # type: ignore[union-attr]
 
 
-def _unavailable(error: BaseException) -> StorageUnavailable:
+def unavailable(error: BaseException) -> StorageUnavailable:
     cause = error.__cause__ if isinstance(error, _BatchLost) and error.__cause__ else error
     text = str(getattr(cause, "orig", None) or cause)
     return StorageUnavailable(
-        f"The database could not keep the change: {text}. Check disk space, permissions and locks."
+        f"The database does not answer as it should: {text}. Check disk space, permissions and locks."
     )

@@ -20,9 +20,9 @@ NO_VENV = "This Python cannot make virtual environments. On Debian and Ubuntu: a
 FAILURES = (
     ("No space left on device", "the disk is full. Free some space"),
     ("DO NOT MATCH THE HASHES", "a package differs from the one that the lock file names. Check the package index"),
+    ("SSLError", "the package index could not be reached safely. Check the network and its certificates"),
     ("No matching distribution", "the package index could not be reached, or lacks a package. Check the network"),
     ("Connection", "the package index could not be reached. Check the network"),
-    ("SSLError", "the package index could not be reached safely. Check the network and its certificates"),
 )
 
 
@@ -58,9 +58,9 @@ class Environment:
     def is_current(self, wanted: str) -> bool:
         try:
             digest, tag = self._stamp(wanted).read_text(encoding="utf-8").split()
+            if digest != self._digest(wanted) or not self.python.exists():
+                return False
         except (OSError, ValueError):
-            return False
-        if digest != self._digest(wanted) or not self.python.exists():
             return False
         return tag == PYTHON_TAG or not self.is_running()  # after an upgrade of the system, .venv/bin/python is another
 
@@ -103,8 +103,8 @@ class Environment:
                     self._build(wanted, lock)
         except OSError as error:
             raise SetupError(
-                f"The packages cannot be installed into {self.path}: {error.strerror or error}. "
-                "Run `python run.py version` once as the owner of that directory."
+                f"The packages cannot be installed: {error.filename or self.path}: {error.strerror or error}. "
+                f"Run `python run.py version` once as the owner of {self.root}."
             ) from error
 
     def _build(self, wanted: str, lock: int) -> None:

@@ -23,6 +23,8 @@ def missing_packages(setup_cfg: Path, extras: Sequence[str] = ()) -> list[str]:
         if str(requirement) in seen:
             continue
         seen.add(str(requirement))
+        if requirement.marker is not None and not requirement.marker.evaluate():
+            continue
         version = installed_version(requirement.name)
         if version is None or not requirement.specifier.contains(version, prereleases=True):
             missing.append(f"{requirement.name}{requirement.specifier}")
@@ -53,6 +55,7 @@ def _needs_of(requirement: Requirement) -> Iterator[Requirement]:
     for line in importlib.metadata.requires(requirement.name) or ():
         need = Requirement(line)
         if need.marker is None or any(need.marker.evaluate({"extra": extra}) for extra in requirement.extras or {""}):
+            need.marker = None  # it was for the one that needs it, and applies
             yield need
 
 

@@ -1,49 +1,70 @@
 """Turns a message and the account it goes out through into an envelope."""
 
+from collections.abc import Callable
+from typing import Any
+
 from appliance.db.models import SenderAccount
 from appliance.db.models.recipient import RecipientKind
 from appliance.db.queries.outgoing import OutgoingMessage
 from appliance.errors import ApplianceError
 from appliance.mail.addresses import Address, InvalidAddress
 from appliance.mail.headers import InvalidHeader
-from appliance.mail.mime import Content, render
+from appliance.mail.mime import Content, Part, render
 from appliance.mail.transport import Envelope
+from appliance.services.attachment_files import AttachmentDamaged, AttachmentFiles
+
+RunNative = Callable[[Callable[[], Any]], Any]
 
 
 class CannotCompose(ApplianceError):
     """The stored content makes no valid RFC 5322 message; trying again would change nothing."""
 
 
-def compose(message: OutgoingMessage, account: SenderAccount) -> Envelope:
-    """The envelope for those recipients that have no outcome yet; the header names all of them but bcc.
+class Composition:
+    """`run_native` keeps messages with attachments, which may take half a second to write, off the event loop."""
 
-    MAIL FROM is the account's address: bounces belong to whoever owns the login (RFC 5321 section 3.3).
+    def __init__(self, files: AttachmentFiles, run_native: RunNative) -> None:
+        self._files = files
+        self._run_native = run_native
 
-    Raises:
-        CannotCompose: with the reason.
-    """
-    try:
-        return Envelope(
-            mail_from=account.email,
-            rcpt_to=tuple(dict.fromkeys(recipient.email for recipient in message.pending)),
-            data=render_message(message, account),
-            message_id=message.rfc_message_id,
-            subject=message.subject,
+    def envelope(self, message: OutgoingMessage, account: SenderAccount) -> Envelope:
+        """For those recipients that have no outcome yet; the header names all of them but bcc.
+
+        MAIL FROM is the account's address: bounces belong to whoever owns the login (RFC 5321 section 3.3).
+
+        Raises:
+            CannotCompose: with the reason.
+        """
+        data = self.render(message, account)
+        recipients = tuple(dict.fromkeys(recipient.email for recipient in message.pending))
+        try:
+            return Envelope(account.email, recipients, data, message.rfc_message_id, message.subject)
+        except InvalidAddress as error:
+            raise CannotCompose(str(error)) from error
+
+    def render(self, message: OutgoingMessage, account: SenderAccount) -> bytes:
+        """The RFC 5322 form of `message` as `account` sends it. Raises CannotCompose."""
+        if not message.attachments:
+            return self._render(message, account)
+        rendered: bytes = self._run_native(lambda: self._render(message, account))
+        return rendered
+
+    def _render(self, message: OutgoingMessage, account: SenderAccount) -> bytes:
+        try:
+            return render(_content(message, account, self._parts(message)))
+        except AttachmentDamaged as error:
+            raise CannotCompose(f"{error} Send the message anew with the attachment.") from error
+        except (InvalidHeader, ValueError, LookupError) as error:
+            raise CannotCompose(f"The message cannot be written in RFC 5322 form: {error}") from error
+
+    def _parts(self, message: OutgoingMessage) -> tuple[Part, ...]:
+        return tuple(
+            Part(one.filename, one.content_type, self._files.read(one.sha256), one.content_id)
+            for one in message.attachments
         )
-    except (InvalidHeader, InvalidAddress, ValueError, LookupError) as error:
-        raise CannotCompose(f"The message cannot be written in RFC 5322 form: {error}") from error
 
 
-def render_message(message: OutgoingMessage, account: SenderAccount) -> bytes:
-    """The RFC 5322 form of `message` as `account` sends it.
-
-    Raises:
-        InvalidHeader: something stored would break a header.
-    """
-    return render(_content(message, account))
-
-
-def _content(message: OutgoingMessage, account: SenderAccount) -> Content:
+def _content(message: OutgoingMessage, account: SenderAccount, parts: tuple[Part, ...]) -> Content:
     return Content(
         sender=_sender(message, account),
         to=_addresses(message, RecipientKind.TO),
@@ -55,7 +76,7 @@ def _content(message: OutgoingMessage, account: SenderAccount) -> Content:
         headers=message.headers,
         message_id=message.rfc_message_id,
         date=message.created_at,
-        attachments=(),
+        attachments=parts,
     )
 
 

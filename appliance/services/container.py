@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from appliance.services.account_test import AccountTest
 from appliance.services.api_keys import ApiKeys
+from appliance.services.attachments import Attachments
 from appliance.services.delivery import Delivery
 from appliance.services.mailbox import Mailbox
 from appliance.services.messages import Messages
@@ -21,6 +22,7 @@ class Services:
     delivery: Delivery
     sender_accounts: SenderAccounts
     account_test: AccountTest
+    attachments: Attachments
     mailbox: Mailbox
     periodic: Periodic
     users: Users

@@ -22,7 +22,7 @@ from appliance.errors import StorageUnavailable
 from appliance.mail import retry
 from appliance.services import record
 from appliance.services.account_days import routing_at
-from appliance.services.composition import CannotCompose, compose
+from appliance.services.composition import CannotCompose, Composition
 from appliance.services.in_flight import InFlight
 from appliance.services.transaction import transact
 from appliance.services.transports import Transports
@@ -38,6 +38,7 @@ class Delivery:
         self,
         database: Database,
         transports: Transports,
+        composition: Composition,
         in_flight: InFlight,
         *,
         settings: DeliverySettings,
@@ -47,6 +48,7 @@ class Delivery:
     ) -> None:
         self._database = database
         self._transports = transports
+        self._composition = composition
         self._in_flight = in_flight
         self._settings = settings
         self._lease = timedelta(seconds=dispatcher.lease_seconds)
@@ -129,7 +131,7 @@ class Delivery:
 
     def _try_account(self, message: OutgoingMessage, account: SenderAccount) -> Attempt | Verdict:
         try:
-            envelope = compose(message, account)
+            envelope = self._composition.envelope(message, account)
         except CannotCompose as error:
             return self._unsendable(message, account, str(error))
         return transact(self._transports.of(account), envelope, account, clock=self._clock, timer=time.perf_counter)

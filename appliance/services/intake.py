@@ -11,7 +11,7 @@ from appliance.mail.addresses import Address, InvalidAddress
 from appliance.mail.headers import InvalidHeader, check_header
 from appliance.services.submission import SubmitMessage
 
-__all__ = ["Address", "address", "body", "header", "metadata", "one_line", "tag", "within_limits"]
+__all__ = ["Address", "address", "body", "content_id", "header", "metadata", "one_line", "tag", "within_limits"]
 
 LONGEST_SUBJECT = 998
 LONGEST_TAG = 64
@@ -70,6 +70,14 @@ def tag(value: str) -> str:
     return value
 
 
+def content_id(value: str) -> str:
+    """Of an inline image, without angle brackets (RFC 2392)."""
+    value = value.strip().removeprefix("<").removesuffix(">")
+    if not 0 < len(value) <= 200 or not value.isascii() or not value.isprintable() or set(value) & set(" <>"):
+        raise ValueError("a Content-ID has 1 to 200 printable ASCII characters, without spaces, '<' and '>'")
+    return value
+
+
 def metadata(value: dict[str, Any]) -> dict[str, Any]:
     text = json.dumps(value)
     if len(text) > LARGEST_METADATA:
@@ -100,6 +108,7 @@ def _content_errors(command: SubmitMessage, limits: LimitsSettings) -> list[Fiel
     if command.text is None and command.html is None:
         return [FieldError("text", "Give 'text', 'html' or both.", "required")]
     size = len((command.text or "").encode()) + len((command.html or "").encode())
+    size += sum(one.size for one in command.attachments)
     if size > limits.message_mb * MEGABYTE:
         remedy = f"the limit is {limits.message_mb} MB ([limits] message_mb)"
         return [FieldError("html" if command.html else "text", f"It has {size} bytes; {remedy}.", "too_large")]

@@ -7,23 +7,33 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import bindparam, delete, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from appliance.clock import Clock
 from appliance.db.database import Database
-from appliance.db.models import IdempotencyKey, Message, MessageBody, MessageTag, Recipient, SenderAccount
-from appliance.db.models.base import insert_rows
+from appliance.db.models import (
+    IdempotencyKey,
+    Message,
+    MessageAttachment,
+    MessageBody,
+    MessageTag,
+    Recipient,
+    SenderAccount,
+)
+from appliance.db.models.base import affected, insert_rows
 from appliance.db.models.message import MessageStatus, Priority
 from appliance.db.models.recipient import RecipientKind, RecipientStatus
 from appliance.db.types import new_id
 from appliance.errors import FieldError, IdempotencyKeyReused, InvalidInput
 from appliance.mail.addresses import Address
 from appliance.mail.headers import new_message_id
+from appliance.services.attachments import StoredFile
 from appliance.services.outbox import Outbox
 
 IDEMPOTENCY_HOURS = 24
+_FORGET = delete(IdempotencyKey).where(IdempotencyKey.created_at < bindparam("before"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +53,7 @@ class SubmitMessage:
     metadata: Mapping[str, Any] = field(default_factory=dict)
     priority: Priority = Priority.NORMAL
     account: str | None = None
+    attachments: tuple[StoredFile, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,10 +115,6 @@ class Submission:
         return self._database.write(write)
 
 
-def forget_expired_keys(session: Session, now: datetime) -> None:
-    session.execute(delete(IdempotencyKey).where(IdempotencyKey.created_at < now - timedelta(hours=IDEMPOTENCY_HOURS)))
-
-
 def _hash(command: SubmitMessage) -> str:
     """Of the meaning, not the bytes: another order of keys or other white space is the same message."""
     return hashlib.sha256(json.dumps(asdict(command), sort_keys=True, default=str).encode()).hexdigest()
@@ -131,9 +138,14 @@ def _earlier_answer(session: Session, submitter: Submitter, key: str, body_hash:
 
 
 def _remember(session: Session, submitter: Submitter, key: str, body_hash: str, accepted: Accepted) -> None:
+    _forget_expired_keys(session, accepted.created_at)
     answer = {"id": accepted.id, "status": accepted.status, "created_at": accepted.created_at.isoformat()}
     row = {"api_key_id": submitter.api_key_id or "", "key": key, "body_hash": body_hash}
     insert_rows(session, IdempotencyKey, row | {"answer": answer, "created_at": accepted.created_at})
+
+
+def _forget_expired_keys(session: Session, now: datetime) -> None:
+    affected(session, _FORGET, {"before": now - timedelta(hours=IDEMPOTENCY_HOURS)})
 
 
 def _require_account(session: Session, account_id: str | None) -> None:
@@ -152,6 +164,7 @@ def _insert(
     insert_rows(session, Message, _message_row(command, submitter, message_id, rfc_message_id, now))
     insert_rows(session, MessageBody, {"message_id": message_id, "text": command.text, "html": command.html})
     insert_rows(session, Recipient, *_recipient_rows(command, message_id))
+    insert_rows(session, MessageAttachment, *({"message_id": message_id, **asdict(one)} for one in command.attachments))
     insert_rows(session, MessageTag, *({"message_id": message_id, "tag": tag} for tag in dict.fromkeys(command.tags)))
 
 

@@ -214,7 +214,7 @@ class Transport(virtual.Transport):
         self._bell.set()
 
     def hurry(self) -> None:
-        """From now on `drain_events` hardly waits, so that the loop around it sees soon that it has to end."""
+        """From now on `drain_events` delivers nothing and hardly waits: its loop sees soon that it has to end."""
         self._hurried = True
         self.wake()
 
@@ -226,7 +226,7 @@ class Transport(virtual.Transport):
             amqp.RecoverableConnectionError: the connection was closed.
         """
         deadline = None if timeout is None else time.monotonic() + timeout
-        while True:
+        while not self._hurried:
             self._bell.clear()  # before looking, so that no message between looking and waiting goes unnoticed
             try:
                 self.cycle.get(self._deliver)  # type: ignore[union-attr]
@@ -235,19 +235,16 @@ class Transport(virtual.Transport):
             else:
                 self._give_way()
                 return
+        time.sleep(HURRIED_WAIT)
+        raise TimeoutError
 
     def _await_bell(self, deadline: float | None) -> None:
-        self._bell.wait(self._patience(deadline))
+        remaining = None if deadline is None else deadline - time.monotonic()
+        rung = self._bell.wait(remaining) if remaining is None or remaining > 0 else False
         if self._closed:
             raise RecoverableConnectionError("the connection to the in-process broker was closed")
-        if self._hurried or (deadline is not None and time.monotonic() >= deadline and not self._bell.is_set()):
+        if not rung:
             raise TimeoutError
-
-    def _patience(self, deadline: float | None) -> float | None:
-        if self._hurried:
-            self._bell.clear()
-            return HURRIED_WAIT
-        return None if deadline is None else max(0.0, deadline - time.monotonic())
 
     def _give_way(self) -> None:
         """A consumer whose queue never runs dry never waits, and would starve every other greenlet."""

@@ -1,17 +1,16 @@
 """What the views are handed: use cases, reads, and what the running appliance can tell of itself."""
 
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from flask import current_app
-from sqlalchemy.orm import Session
 
 from appliance.clock import Clock
 from appliance.config.settings import Settings
+from appliance.db.database import ReadSession
 from appliance.health import Health
 from appliance.services.container import Services
 
@@ -41,7 +40,7 @@ class FlowerAccess:
 class WebContext:
     settings: Settings
     services: Services
-    read: Callable[[], AbstractContextManager[Session]]
+    read: ReadSession
     telemetry: Telemetry
     flower: FlowerAccess
     local_token: str

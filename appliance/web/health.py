@@ -4,10 +4,10 @@ from http import HTTPStatus
 from typing import Any
 
 from flask import Blueprint, Response, jsonify
-from sqlalchemy.exc import SQLAlchemyError
 
 from appliance import __version__
 from appliance.db.queries import access
+from appliance.errors import StorageUnavailable
 from appliance.health import Health
 from appliance.web.api.system import component
 from appliance.web.context import web
@@ -59,6 +59,6 @@ def _database() -> dict[str, Any]:
     try:
         with web().read() as session:
             access.has_users(session)
-    except SQLAlchemyError as error:
-        return {"ok": False, "detail": type(error).__name__}
+    except StorageUnavailable as error:
+        return {"ok": False, "detail": str(error)}
     return {"ok": True, "detail": ""}

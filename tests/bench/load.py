@@ -1,4 +1,4 @@
-"""Clients that post messages over kept connections, as cheaply as Python can, so that the server is what is measured."""
+"""Clients that post over kept connections, as cheaply as Python can, so that the server is what is measured."""
 
 import json
 import socket
@@ -41,7 +41,8 @@ def post(port: int, key: str, bodies: Sequence[bytes], clients: int) -> Load:
 
 
 def _client(port: int, key: str, bodies: Sequence[bytes], latencies: list[float], refused: list[int]) -> None:
-    head = f"POST /api/v1/messages HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {key}\r\nContent-Type: application/json\r\n"
+    head = f"POST /api/v1/messages HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {key}\r\n"
+    head += "Content-Type: application/json\r\n"
     with socket.create_connection(("127.0.0.1", port)) as connection:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         for body in bodies:

@@ -80,5 +80,5 @@ def test_repeated_inspection_leaves_no_queue_behind(app: PostroomCelery, worker:
 
 
 def test_unknown_question_is_refused_with_the_known_ones(app: PostroomCelery) -> None:
-    with pytest.raises(UnknownInspection, match="'weather'.*active, reserved, stats, registered, ping"):
+    with pytest.raises(UnknownInspection, match=r"'weather'.*active, reserved, stats, registered, ping"):
         inspect(app, "weather")

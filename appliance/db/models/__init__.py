@@ -1,6 +1,7 @@
 """One noun a file. Importing this package makes every table known to `Base.metadata`."""
 
 from appliance.db.models.access import ApiKey, IdempotencyKey, User
+from appliance.db.models.attachment import Attachment, MessageAttachment
 from appliance.db.models.base import Base
 from appliance.db.models.box import Flag, ScheduleRun
 from appliance.db.models.delivery_attempt import DeliveryAttempt
@@ -13,12 +14,14 @@ from appliance.db.models.sender_account import AccountDay, SenderAccount
 __all__ = [
     "AccountDay",
     "ApiKey",
+    "Attachment",
     "Base",
     "DeliveryAttempt",
     "Flag",
     "IdempotencyKey",
     "KeptMail",
     "Message",
+    "MessageAttachment",
     "MessageBody",
     "MessageTag",
     "Recipient",

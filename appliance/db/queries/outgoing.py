@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from appliance.db.models import Message, MessageBody, Recipient, SenderAccount
+from appliance.db.models import Message, MessageAttachment, MessageBody, Recipient, SenderAccount
 from appliance.db.models.message import MessageStatus
 from appliance.db.models.recipient import RecipientStatus
 
@@ -20,6 +20,15 @@ class OutgoingRecipient:
     email: str
     name: str
     status: str
+
+
+@dataclass(frozen=True, slots=True)
+class OutgoingAttachment:
+    filename: str
+    content_type: str
+    content_id: str | None
+    size: int
+    sha256: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +52,7 @@ class OutgoingMessage:
     request_id: str
     created_at: datetime
     recipients: tuple[OutgoingRecipient, ...]
+    attachments: tuple[OutgoingAttachment, ...] = ()
 
     @property
     def pending(self) -> tuple[OutgoingRecipient, ...]:
@@ -53,6 +63,7 @@ class OutgoingMessage:
 def of_claim(session: Session, claim_id: str, message_ids: Sequence[str]) -> list[OutgoingMessage]:
     """Those of `message_ids` that this claim still holds and that nobody has begun to send, in their order."""
     recipients = _recipients(session, message_ids)
+    attachments = _attachments(session, message_ids)
     rows = session.execute(
         select(Message, MessageBody)
         .outerjoin(MessageBody, MessageBody.message_id == Message.id)
@@ -63,12 +74,25 @@ def of_claim(session: Session, claim_id: str, message_ids: Sequence[str]) -> lis
             Message.begun.is_(False),
         )
     )
-    found = {message.id: _outgoing(message, body, recipients[message.id]) for message, body in rows}
+    found = {
+        message.id: _outgoing(message, body, recipients[message.id], attachments[message.id]) for message, body in rows
+    }
     return [found[message_id] for message_id in message_ids if message_id in found]
 
 
 def account(session: Session, account_id: str) -> SenderAccount | None:
     return session.get(SenderAccount, account_id)
+
+
+def _attachments(session: Session, message_ids: Sequence[str]) -> dict[str, list[OutgoingAttachment]]:
+    found: dict[str, list[OutgoingAttachment]] = defaultdict(list)
+    for row in session.scalars(
+        select(MessageAttachment).where(MessageAttachment.message_id.in_(message_ids)).order_by(MessageAttachment.id)
+    ):
+        found[row.message_id].append(
+            OutgoingAttachment(row.filename, row.content_type, row.content_id, row.size, row.sha256)
+        )
+    return found
 
 
 def _recipients(session: Session, message_ids: Sequence[str]) -> dict[str, list[OutgoingRecipient]]:
@@ -82,7 +106,12 @@ def _recipients(session: Session, message_ids: Sequence[str]) -> dict[str, list[
     return found
 
 
-def _outgoing(message: Message, body: MessageBody | None, recipients: Sequence[OutgoingRecipient]) -> OutgoingMessage:
+def _outgoing(
+    message: Message,
+    body: MessageBody | None,
+    recipients: Sequence[OutgoingRecipient],
+    attachments: Sequence[OutgoingAttachment],
+) -> OutgoingMessage:
     return OutgoingMessage(
         id=message.id,
         claim_id=message.claim_id or "",
@@ -101,4 +130,5 @@ def _outgoing(message: Message, body: MessageBody | None, recipients: Sequence[O
         request_id=message.request_id,
         created_at=message.created_at,
         recipients=tuple(recipients),
+        attachments=tuple(attachments),
     )

@@ -28,7 +28,7 @@ class Credentials:
     """The one user. Knows what a browser sends, and what Flower is told instead."""
 
     def __init__(self, user: str, password: str) -> None:
-        self._expected = _basic(f"{user}:{password}")
+        self.header = _basic(f"{user}:{password}").decode()
         # Flower compares text, which Python refuses to do for a password beyond ASCII
         self.inner = f"{PREFIX}:{secrets.token_hex(16)}"
         self.inner_header = _basic(self.inner).decode()
@@ -37,7 +37,7 @@ class Credentials:
         """Takes the value of an Authorization header."""
         scheme, _, token = header.partition(" ")
         sent = f"{scheme.capitalize()} {token.strip()}".encode("utf-8", "surrogateescape")
-        return hmac.compare_digest(sent, self._expected)
+        return hmac.compare_digest(sent, self.header.encode())
 
 
 class MonitorApplication(Flower):  # type: ignore[misc]  # Flower has no types

@@ -53,6 +53,11 @@ class Monitor(Component):
         self._loop: IOLoop | None = None
         self.port = 0
 
+    @property
+    def authorization(self) -> str:
+        """The header by which the appliance's own web server asks Flower for a user who is signed in."""
+        return self._credentials.header
+
     def run(self) -> None:
         sockets = self._bind()
         loop = IOLoop(make_current=True)

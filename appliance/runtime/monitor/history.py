@@ -25,6 +25,7 @@ CREATE TABLE IF NOT EXISTS task (uuid TEXT PRIMARY KEY, timestamp REAL NOT NULL,
 CREATE INDEX IF NOT EXISTS task_by_time ON task (timestamp);
 CREATE TABLE IF NOT EXISTS counter (worker TEXT, event TEXT, count INTEGER, PRIMARY KEY (worker, event)) WITHOUT ROWID;
 """
+NEEDED_FIELDS = {"uuid", "state", "timestamp", "hostname"}
 FILE_SUFFIXES = ("", "-wal", "-shm")
 
 log = structlog.get_logger(__name__)
@@ -97,7 +98,16 @@ class TaskHistory:
 
 def _readable(rows: list[str]) -> Iterator[TaskRecord]:
     for row in rows:
-        try:
-            yield json.loads(row)
-        except ValueError:
+        record = _parsed(row)
+        if record.keys() >= NEEDED_FIELDS:
+            yield record
+        else:
             log.warning("a task of Flower's history is damaged and left out", row=row[:100])
+
+
+def _parsed(row: str) -> TaskRecord:
+    try:
+        record = json.loads(row)
+    except ValueError:
+        return {}
+    return record if isinstance(record, dict) else {}

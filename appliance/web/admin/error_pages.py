@@ -1,8 +1,9 @@
 """Errors as pages, for browsers. What went wrong is decided in one place, web/api/errors.py; here it gets a face."""
 
+from http import HTTPStatus
 from typing import Any
 
-from flask import Flask, Response, render_template, request
+from flask import Flask, Response, current_app, render_template, request
 from flask_wtf.csrf import CSRFError
 from pydantic import ValidationError
 from werkzeug.exceptions import HTTPException
@@ -26,8 +27,14 @@ def _answer(error: Exception) -> Any:
         return answer
     problem = answer.get_json()
     code = "stale_form" if isinstance(error, CSRFError) else problem["code"]
-    page = render_template("error.html", problem=problem, code=code)
+    page = _page(answer.status_code, problem=problem, code=code)
     return page, answer.status_code, {name: answer.headers[name] for name in KEPT_HEADERS if name in answer.headers}
+
+
+def _page(status: int, **facts: Any) -> str:
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:  # perhaps the database is gone: do not ask it who is signed in
+        return current_app.jinja_env.get_template("error.html").render(**facts)
+    return render_template("error.html", **facts)
 
 
 def _for_a_person() -> bool:

@@ -10,7 +10,7 @@ from appliance.db.queries import messages
 from appliance.errors import FieldError, InvalidInput, NotFound
 from appliance.services.intake import within_limits
 from appliance.services.submission import Accepted, SubmitMessage, Submitter
-from appliance.web.api import paging, representations
+from appliance.web.api import attachments, paging, representations
 from appliance.web.api.authentication import caller, needs
 from appliance.web.api.schemas import MessagePath, MessageQuery, MessageRequest
 from appliance.web.context import web
@@ -110,6 +110,7 @@ def _command(body: MessageRequest) -> SubmitMessage:
         metadata=body.metadata,
         priority=Priority[body.priority.upper()],
         account=body.account,
+        attachments=attachments.stored(body.attachments),
     )
 
 

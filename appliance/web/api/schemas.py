@@ -3,7 +3,16 @@
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    WithJsonSchema,
+    field_validator,
+    model_validator,
+)
 
 from appliance.db.models.message import MessageStatus
 from appliance.services import intake
@@ -33,6 +42,26 @@ class Request(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
+class AttachmentRequest(Request):
+    """Either the `id` of an uploaded file, or its bytes."""
+
+    id: str | None = Field(default=None, max_length=40, description="Of a file uploaded with POST /attachments.")
+    filename: str | None = Field(default=None, max_length=1000)
+    content: str | None = Field(default=None, description="The bytes in base64.")
+    content_type: str | None = Field(default=None, max_length=255, description="Guessed from the name if left out.")
+    content_id: Annotated[str, AfterValidator(intake.content_id)] | None = Field(
+        default=None, description='What the HTML calls it: `<img src="cid:logo">`.'
+    )
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> "AttachmentRequest":
+        if (self.id is None) == (self.content is None):
+            raise ValueError("give either the 'id' of an uploaded file, or 'filename' and 'content'")
+        if self.content is not None and not self.filename:
+            raise ValueError("'content' needs a 'filename'")
+        return self
+
+
 class MessageRequest(Request):
     model_config = ConfigDict(
         extra="forbid",
@@ -58,6 +87,7 @@ class MessageRequest(Request):
     subject: Subject
     text: Body | None = Field(default=None, description="Without it, the text is derived from `html`.")
     html: Body | None = None
+    attachments: list[AttachmentRequest] = Field(default=[], max_length=50)
     headers: dict[str, str] = Field(default={}, max_length=50)
     tags: list[Tag] = Field(default=[], max_length=20)
     metadata: Annotated[dict[str, Any], AfterValidator(intake.metadata)] = Field(
@@ -135,6 +165,10 @@ class MessageQuery(PageQuery):
 
 
 class MessagePath(BaseModel):
+    id: str
+
+
+class AttachmentPath(BaseModel):
     id: str
 
 

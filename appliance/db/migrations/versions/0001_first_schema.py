@@ -32,6 +32,21 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_api_keys")),
     )
     op.create_table(
+        "attachments",
+        sa.Column("id", sa.String(length=40), nullable=False),
+        sa.Column("api_key_id", sa.String(length=40), nullable=True),
+        sa.Column("filename", sa.Text(), nullable=False),
+        sa.Column("content_type", sa.String(length=255), nullable=False),
+        sa.Column("size", sa.Integer(), nullable=False),
+        sa.Column("sha256", sa.String(length=64), nullable=False),
+        sa.Column("created_at", UtcDateTime(), nullable=False),
+        sa.Column("expires_at", UtcDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_attachments")),
+    )
+    op.create_index("ix_attachments_expires_at", "attachments", ["expires_at"], unique=False)
+    op.create_index("ix_attachments_sha256", "attachments", ["sha256"], unique=False)
+
+    op.create_table(
         "flags",
         sa.Column("name", sa.String(length=64), nullable=False),
         sa.Column("value", Json, nullable=False),
@@ -183,6 +198,23 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_delivery_attempts")),
     )
     op.create_index("ix_delivery_attempts_message_id", "delivery_attempts", ["message_id"], unique=False)
+
+    op.create_table(
+        "message_attachments",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("message_id", sa.String(length=40), nullable=False),
+        sa.Column("filename", sa.Text(), nullable=False),
+        sa.Column("content_type", sa.String(length=255), nullable=False),
+        sa.Column("content_id", sa.String(length=255), nullable=True),
+        sa.Column("size", sa.Integer(), nullable=False),
+        sa.Column("sha256", sa.String(length=64), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["message_id"], ["messages.id"], name=op.f("fk_message_attachments_message_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_message_attachments")),
+    )
+    op.create_index("ix_message_attachments_message_id", "message_attachments", ["message_id"], unique=False)
+    op.create_index("ix_message_attachments_sha256", "message_attachments", ["sha256"], unique=False)
 
     op.create_table(
         "message_bodies",

@@ -1,0 +1,140 @@
+"""The use cases, wired to the database and to each other. Commands need this much; nothing runs yet."""
+
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+from gevent.threadpool import ThreadPool
+
+from appliance.clock import utc_now
+from appliance.config.data_dir import DataDirectory
+from appliance.config.settings import Settings
+from appliance.config.vault import Vault
+from appliance.db.database import Database
+from appliance.db.migrations import migrate
+from appliance.db.types import new_id
+from appliance.errors import StartupError
+from appliance.services.account_test import AccountTest
+from appliance.services.api_keys import ApiKeys
+from appliance.services.attachment_files import AttachmentFiles
+from appliance.services.attachments import Attachments
+from appliance.services.composition import Composition
+from appliance.services.container import Services
+from appliance.services.delivery import Delivery
+from appliance.services.in_flight import InFlight
+from appliance.services.mailbox import Mailbox
+from appliance.services.messages import Messages
+from appliance.services.outbox import Outbox
+from appliance.services.periodic import Periodic
+from appliance.services.rescue import Rescue
+from appliance.services.sender_accounts import SenderAccounts
+from appliance.services.setup import Setup
+from appliance.services.submission import Submission
+from appliance.services.transports import Transports
+from appliance.services.users import Users
+
+log = structlog.get_logger(__name__)
+
+
+WRITE_POOL = ThreadPool(1)  # commits, one at a time as SQLite wants them, apart from DNS and password hashing
+SLOW_POOL = ThreadPool(4)
+
+
+@dataclass(frozen=True, slots=True)
+class Core:
+    """The use cases with what they share, before anything runs."""
+
+    database: Database
+    services: Services
+    outbox: Outbox
+    in_flight: InFlight
+    rescue: Rescue
+    transports: Transports
+    data_dir: DataDirectory
+    hostname: str
+
+
+def prepared_data_directory(settings: Settings) -> DataDirectory:
+    """Raises StartupError."""
+    data_dir = DataDirectory(settings.data_dir)
+    data_dir.prepare()
+    return data_dir
+
+
+def open_database(settings: Settings) -> Database:
+    """Migrated and ready for reads and writes. Raises StartupError."""
+    database = Database(settings.database_url, settings.database, WRITE_POOL.apply)
+    migrate(database.engine)
+    database.start()
+    return database
+
+
+def users_of(database: Database) -> Users:
+    return Users(database, run_native=SLOW_POOL.apply, clock=utc_now)
+
+
+def build_core(settings: Settings, data_dir: DataDirectory, database: Database) -> Core:
+    hostname = settings.appliance.hostname or socket.gethostname()
+    zone, clock = settings.zone, utc_now
+    vault = Vault(data_dir.secret("encryption_key", Vault.new_key))
+    outbox = Outbox(
+        database,
+        settings.dispatcher,
+        box_id=data_dir.secret("box_id", lambda: new_id("box")[-8:]),
+        zone=zone,
+        clock=clock,
+    )
+    in_flight = InFlight(outbox.notify)
+    mailbox = Mailbox(database, clock=clock)
+    transports = Transports(settings.delivery, vault, hostname=hostname, keep=mailbox.keep)
+    messages = Messages(database, outbox, clock=clock)
+    accounts = SenderAccounts(database, vault, messages, zone=zone, clock=clock)
+    accounts.ensure_built_in_mailbox(f"postroom@{hostname if '.' in hostname else 'localhost'}")
+    users = users_of(database)
+    files = AttachmentFiles(data_dir.path / "attachments")
+    attachments = Attachments(database, files, settings.limits, run_native=SLOW_POOL.apply, clock=clock)
+    delivery = Delivery(
+        database,
+        transports,
+        Composition(files, SLOW_POOL.apply),
+        in_flight,
+        settings=settings.delivery,
+        dispatcher=settings.dispatcher,
+        zone=zone,
+        clock=clock,
+    )
+    services = Services(
+        submission=Submission(database, outbox, hostname=hostname, clock=clock),
+        messages=messages,
+        delivery=delivery,
+        sender_accounts=accounts,
+        account_test=AccountTest(database, transports, hostname=hostname, clock=clock),
+        attachments=attachments,
+        mailbox=mailbox,
+        periodic=Periodic(
+            database,
+            {
+                "reset_email_daily_counts": accounts.close_day,
+                "cleanup_expired_attachments": attachments.cleanup_expired,
+            },
+            clock=clock,
+        ),
+        users=users,
+        setup=Setup(users, minutes=settings.appliance.setup_minutes, clock=clock),
+        api_keys=ApiKeys(database, clock=clock),
+    )
+    rescue = Rescue(database, settings.delivery, clock=clock)
+    return Core(database, services, outbox, in_flight, rescue, transports, data_dir, hostname)
+
+
+def secret_from(environ: Mapping[str, str], name: str) -> str | None:
+    """The variable `name`, or the text of the file that `name`_FILE names. Raises StartupError."""
+    path = environ.get(f"{name}_FILE")
+    if name in environ or path is None:
+        return environ.get(name)
+    try:
+        return Path(path).read_text(encoding="utf-8").rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise StartupError(f"{name}_FILE cannot be read: {error}. Give the path of a text file.") from error

@@ -1,0 +1,114 @@
+"""/api/v1/attachments, and the attachments of a message that is submitted."""
+
+import base64
+import binascii
+from typing import Any
+
+from flask import Response, jsonify, request
+from flask_openapi3 import APIBlueprint, Tag
+
+from appliance.db.models import Attachment
+from appliance.db.queries import attachments
+from appliance.errors import FieldError, InvalidInput, NotFound
+from appliance.services.attachments import StoredFile
+from appliance.web.api import representations
+from appliance.web.api.authentication import caller, needs
+from appliance.web.api.schemas import AttachmentPath, AttachmentRequest
+from appliance.web.context import web
+
+TAG = Tag(name="attachments", description="Files, uploaded once and sent with as many messages as you like.")
+
+blueprint = APIBlueprint("attachments", __name__, url_prefix="/attachments", abp_tags=[TAG])
+
+_UPLOAD = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "properties": {"file": {"type": "string", "format": "binary"}},
+                    "required": ["file"],
+                }
+            }
+        },
+    }
+}
+
+
+@blueprint.post("", summary="Upload a file", openapi_extensions=_UPLOAD, responses={201: None})
+@needs("send")
+def upload() -> tuple[Response, int, dict[str, str]]:
+    """Name its id in `attachments` of a message."""
+    file = request.files.get("file")
+    if file is None or set(request.files) != {"file"}:
+        raise InvalidInput(
+            [FieldError("file", "Send one file as multipart/form-data in the field 'file'.", "required")]
+        )
+    attachment_id = web().services.attachments.upload(
+        file.filename or "", file.mimetype, file.read(), caller().api_key_id
+    )
+    return _one(attachment_id), 201, {"Location": f"/api/v1/attachments/{attachment_id}"}
+
+
+@blueprint.get("/<string:id>", summary="One uploaded file")
+@needs("send")
+def show(path: AttachmentPath) -> Response:
+    return _one(path.id)
+
+
+@blueprint.delete("/<string:id>", summary="Delete an uploaded file", responses={204: None})
+@needs("send")
+def delete(path: AttachmentPath) -> tuple[str, int]:
+    """Messages that have it keep it."""
+    web().services.attachments.delete(path.id, caller().sees_only)
+    return "", 204
+
+
+def stored(wanted: list[AttachmentRequest]) -> tuple[StoredFile, ...]:
+    """The files of a message, on disk. Raises InvalidInput with every attachment that is not right."""
+    files: list[StoredFile] = []
+    errors: list[FieldError] = []
+    for index, one in enumerate(wanted):
+        try:
+            files.append(_stored(one, f"attachments[{index}]"))
+        except InvalidInput as error:
+            errors += error.errors
+    if errors:
+        raise InvalidInput(errors)
+    return tuple(files)
+
+
+def _stored(wanted: AttachmentRequest, field: str) -> StoredFile:
+    service = web().services.attachments
+    if wanted.id is not None:
+        return service.named(wanted.id, caller().sees_only, f"{field}.id", wanted.content_id)
+    content = _decoded(wanted.content or "", f"{field}.content")
+    return service.store(wanted.filename or "", wanted.content_type, content, f"{field}.content", wanted.content_id)
+
+
+def _decoded(content: str, field: str) -> bytes:
+    try:
+        return base64.b64decode("".join(content.split()), validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise InvalidInput([FieldError(field, "Send the file's bytes in base64 (RFC 4648 section 4).")]) from error
+
+
+def _one(attachment_id: str) -> Response:
+    with web().read() as session:
+        found = attachments.one(session, attachment_id, api_key_id=caller().sees_only, now=web().clock())
+        if found is None:
+            raise NotFound("attachment", attachment_id)
+        return jsonify(_represented(found))
+
+
+def _represented(attachment: Attachment) -> dict[str, Any]:
+    return {
+        "id": attachment.id,
+        "filename": attachment.filename,
+        "size": attachment.size,
+        "content_type": attachment.content_type,
+        "sha256": attachment.sha256,
+        "created_at": representations.moment(attachment.created_at),
+        "expires_at": representations.moment(attachment.expires_at),
+    }

@@ -1,0 +1,139 @@
+"""The web application over a real database and the real use cases; only the running parts are played."""
+
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from appliance.bootstrap import Core, build_core, open_database, prepared_data_directory
+from appliance.clock import utc_now
+from appliance.config.settings import Settings
+from appliance.health import Health, Status
+from appliance.web.app import create_app
+from appliance.web.context import FlowerAccess, Telemetry, WebContext
+
+PASSWORD = "a password of alice"
+
+
+@dataclass
+class Parts:
+    """What the running parts would say of themselves; a test changes it."""
+
+    health: list[Health] = field(
+        default_factory=lambda: [
+            Health(name, Status.RUNNING, since=utc_now())
+            for name in ("worker", "monitor", "dispatcher", "scheduler", "http server")
+        ]
+    )
+    next_runs: dict[str, datetime | None] = field(default_factory=dict)
+    broker_queues: dict[str, int] = field(default_factory=dict)
+    flower_port: int = 1
+    flower_enabled: bool = True
+
+
+class ApiClient:
+    """Sends an API key with every request."""
+
+    def __init__(self, client: FlaskClient, secret: str) -> None:
+        self._client = client
+        self._headers = {"Authorization": f"Bearer {secret}"}
+
+    def get(self, path: str, **options: Any) -> TestResponse:
+        return self._open("GET", path, options)
+
+    def post(self, path: str, json: Any = None, **options: Any) -> TestResponse:
+        return self._open("POST", path, options | {"json": {} if json is None else json})
+
+    def patch(self, path: str, json: Any, **options: Any) -> TestResponse:
+        return self._open("PATCH", path, options | {"json": json})
+
+    def delete(self, path: str, **options: Any) -> TestResponse:
+        return self._open("DELETE", path, options)
+
+    def _open(self, method: str, path: str, options: dict[str, Any]) -> TestResponse:
+        headers = self._headers | dict(options.pop("headers", {}))
+        return self._client.open(path, method=method, headers=headers, **options)
+
+
+@pytest.fixture
+def parts() -> Parts:
+    return Parts(next_runs={"reset_email_daily_counts": utc_now()})
+
+
+@pytest.fixture
+def core(settings: Settings) -> Iterator[Core]:
+    data_dir = prepared_data_directory(settings)
+    database = open_database(settings)
+    try:
+        yield build_core(settings, data_dir, database)
+    finally:
+        database.stop()
+
+
+@pytest.fixture
+def web_context(settings: Settings, core: Core, parts: Parts) -> WebContext:
+    return WebContext(
+        settings=settings,
+        services=core.services,
+        read=core.database.read,
+        telemetry=Telemetry(
+            health=lambda: parts.health,
+            next_runs=lambda: parts.next_runs,
+            broker_queues=lambda: parts.broker_queues,
+            inspect=lambda what: {"asked": what},
+            gauges=dict,
+        ),
+        flower=FlowerAccess(parts.flower_enabled, lambda: parts.flower_port, "admin", "flower's password"),
+        local_token=secrets.token_urlsafe(),
+        session_key=secrets.token_urlsafe(),
+        clock=utc_now,
+        zone=ZoneInfo(settings.appliance.timezone),
+        started_at=utc_now(),
+    )
+
+
+@pytest.fixture
+def app(web_context: WebContext) -> Flask:
+    app = create_app(web_context)
+    app.config["TESTING"] = False  # errors become answers, as they do for users
+    return app
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    """Somebody who is not signed in."""
+    return app.test_client()
+
+
+@pytest.fixture
+def alice(app: Flask, core: Core) -> FlaskClient:
+    """A browser in which alice, an administrator, is signed in."""
+    core.services.users.create("alice", PASSWORD)
+    browser = app.test_client()
+    sign_in(browser, "alice", PASSWORD)
+    return browser
+
+
+@pytest.fixture
+def api(app: Flask, core: Core) -> ApiClient:
+    """A program with an API key that may do everything."""
+    made = core.services.api_keys.create("acme", ["send", "read", "manage"])
+    return ApiClient(app.test_client(), made.secret)
+
+
+def sign_in(browser: FlaskClient, name: str, password: str, **fields: str) -> TestResponse:
+    return submit(browser, "/sign-in", {"name": name, "password": password, **fields}, form_at="/sign-in")
+
+
+def submit(browser: FlaskClient, path: str, fields: dict[str, Any], form_at: str = "/") -> TestResponse:
+    """Posts a form as a browser does: with the token of the page that it stands on."""
+    page = browser.get(form_at).text
+    token = page.partition('name="csrf_token" value="')[2].partition('"')[0]
+    return browser.post(path, data={**fields, "csrf_token": token}, headers={"Accept": "text/html"})
