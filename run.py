@@ -71,9 +71,21 @@ def start(wanted: str, argv: list[str]) -> int:
 
         os.chdir(ROOT)
         return int(pytest.main(argv[1:]))
-    from appliance.main import main as appliance_main
-
+    try:
+        from appliance.main import main as appliance_main
+    except ModuleNotFoundError as error:
+        say(missing(error.name or ""))
+        return 1
     return appliance_main(argv)
+
+
+def missing(module: str) -> str:
+    """One line on a module that was there when the environment was made, or that an interpreter of one's own lacks."""
+    if module.partition(".")[0] == "appliance":
+        return f"The file of {module} is missing from this checkout. `git status` shows what is gone."
+    if Environment(ROOT).is_running():
+        return f"The package of the module {module} is gone from {sys.prefix}. Remove that directory and start again."
+    return f"The package of the module {module} is missing from {sys.prefix}. Install it there."
 
 
 if __name__ == "__main__":

@@ -4,13 +4,24 @@ from gevent import monkey
 
 monkey.patch_all()
 
+import os  # noqa: E402
+import shutil  # noqa: E402
 from collections.abc import Callable, Iterator  # noqa: E402
 from pathlib import Path  # noqa: E402
 
 import pytest  # noqa: E402
+from gevent.threadpool import ThreadPool  # noqa: E402
+from sqlalchemy import create_engine, make_url  # noqa: E402
 
-from appliance.config.settings import ApplianceSettings, Settings  # noqa: E402
+from appliance.config.settings import ApplianceSettings, DatabaseSettings, Settings  # noqa: E402
+from appliance.db.database import Database  # noqa: E402
+from appliance.db.engine import create_database_engine  # noqa: E402
+from appliance.db.migrations import migrate  # noqa: E402
+from appliance.db.types import new_id  # noqa: E402
+from tests.fakes import FakeClock  # noqa: E402
 from tests.waiting import wait_until  # noqa: E402
+
+POSTGRES_URL = os.environ.get("TEST_POSTGRES_URL", "postgresql+psycopg://postgres@127.0.0.1:5432/postgres")
 
 
 @pytest.fixture
@@ -23,3 +34,68 @@ def settings(tmp_path: Path) -> Settings:
 def eventually() -> Iterator[Callable[..., None]]:
     """`wait_until`, for tests that read better with it as a fixture."""
     yield wait_until
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    """Shows noon of 10 March 2026 UTC until it is turned."""
+    return FakeClock()
+
+
+@pytest.fixture(scope="session")
+def native() -> ThreadPool:
+    """One native thread, as the appliance has it for commits."""
+    return ThreadPool(1)
+
+
+@pytest.fixture(scope="session")
+def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty database at the newest schema, to be copied."""
+    path = tmp_path_factory.mktemp("migrated") / "empty.db"
+    engine = create_database_engine(f"sqlite:///{path}", DatabaseSettings())
+    migrate(engine)
+    engine.dispose()
+    return path
+
+
+@pytest.fixture
+def database_file(tmp_path: Path, migrated_file: Path) -> Path:
+    return Path(shutil.copy(migrated_file, tmp_path / "postroom.db"))
+
+
+@pytest.fixture
+def database(database_file: Path, native: ThreadPool) -> Iterator[Database]:
+    """A migrated SQLite file of the test's own, started."""
+    database = Database(f"sqlite:///{database_file}", DatabaseSettings(), native.apply)
+    database.start()
+    yield database
+    database.stop()
+
+
+@pytest.fixture
+def postgres_url() -> Iterator[str]:
+    """An empty PostgreSQL database of the test's own; it is dropped afterwards.
+
+    Its collation is a language's, as most servers' are, not the bytes' order that SQLite has.
+    """
+    name = f"postroom_{new_id('test')}"
+    server = create_engine(POSTGRES_URL, isolation_level="AUTOCOMMIT")
+    options = "TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C.UTF-8' LOCALE_PROVIDER icu ICU_LOCALE 'en-US'"
+    with server.connect() as connection:
+        connection.exec_driver_sql(f"CREATE DATABASE {name} {options}")
+    try:
+        yield make_url(POSTGRES_URL).set(database=name).render_as_string(hide_password=False)
+    finally:
+        with server.connect() as connection:
+            connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
+        server.dispose()
+
+
+@pytest.fixture
+def postgres_database(postgres_url: str) -> Iterator[Database]:
+    """A migrated PostgreSQL database of the test's own, started."""
+    database = Database(postgres_url, DatabaseSettings(pool_size=10, max_overflow=40))
+    migrate(database.engine)
+    database.start()
+    yield database
+    database.stop()

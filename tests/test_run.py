@@ -53,6 +53,19 @@ def test_second_start_installs_nothing(first_start: FirstStart) -> None:
     assert result.stderr == ""
 
 
+def test_package_that_is_gone_from_the_environment_is_one_line_with_the_remedy(
+    first_start: FirstStart, tmp_path: Path
+) -> None:
+    copy = Checkout(shutil.copytree(first_start.checkout.path, tmp_path / "copy", symlinks=True))
+    (copy.path / "appliance" / "main.py").write_text("import flower.app\n")
+
+    result = copy.run()
+
+    assert result.returncode == 1
+    assert result.stderr.splitlines()[-1].startswith("The package of the module flower is gone from ")
+    assert "Remove that directory" in result.stderr.splitlines()[-1]
+
+
 def test_checkout_in_another_place_gets_an_environment_of_its_own(first_start: FirstStart, tmp_path: Path) -> None:
     copy = Checkout(shutil.copytree(first_start.checkout.path, tmp_path / "copy", symlinks=True))
 

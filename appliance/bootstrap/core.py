@@ -3,6 +3,7 @@
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import structlog
@@ -14,6 +15,7 @@ from appliance.config.settings import Settings
 from appliance.config.vault import Vault
 from appliance.db.database import Database
 from appliance.db.migrations import migrate
+from appliance.db.models.message import Reason
 from appliance.db.types import new_id
 from appliance.errors import StartupError
 from appliance.services.account_test import AccountTest
@@ -28,6 +30,7 @@ from appliance.services.mailbox import Mailbox
 from appliance.services.messages import Messages
 from appliance.services.outbox import Outbox
 from appliance.services.periodic import Periodic
+from appliance.services.raw_messages import RawMessages
 from appliance.services.rescue import Rescue
 from appliance.services.sender_accounts import SenderAccounts
 from appliance.services.setup import Setup
@@ -92,25 +95,29 @@ def build_core(settings: Settings, data_dir: DataDirectory, database: Database) 
     messages = Messages(database, outbox, clock=clock)
     accounts = SenderAccounts(database, vault, messages, zone=zone, clock=clock)
     accounts.ensure_built_in_mailbox(f"postroom@{hostname if '.' in hostname else 'localhost'}")
+    release_rested = partial(messages.release_held, [Reason.BREAKER])
     users = users_of(database)
     files = AttachmentFiles(data_dir.path / "attachments")
     attachments = Attachments(database, files, settings.limits, run_native=SLOW_POOL.apply, clock=clock)
+    composition = Composition(files, SLOW_POOL.apply)
     delivery = Delivery(
         database,
         transports,
-        Composition(files, SLOW_POOL.apply),
+        composition,
         in_flight,
         settings=settings.delivery,
         dispatcher=settings.dispatcher,
         zone=zone,
         clock=clock,
+        on_recovery=release_rested,
     )
     services = Services(
         submission=Submission(database, outbox, hostname=hostname, clock=clock),
         messages=messages,
+        raw_messages=RawMessages(database, composition),
         delivery=delivery,
         sender_accounts=accounts,
-        account_test=AccountTest(database, transports, hostname=hostname, clock=clock),
+        account_test=AccountTest(database, transports, hostname=hostname, clock=clock, on_recovery=release_rested),
         attachments=attachments,
         mailbox=mailbox,
         periodic=Periodic(

@@ -1,5 +1,6 @@
 """The appliance as a process: components over the use cases, signals, and the supervisor that keeps them going."""
 
+import gc
 import os
 import signal
 from collections.abc import Mapping
@@ -11,7 +12,7 @@ import structlog
 from flask import Flask
 
 from appliance import __version__
-from appliance.bootstrap.core import Core, build_core, open_database, prepared_data_directory, secret_from
+from appliance.bootstrap.core import SLOW_POOL, Core, build_core, open_database, prepared_data_directory, secret_from
 from appliance.clock import utc_now
 from appliance.config.loader import Loaded
 from appliance.config.settings import Settings
@@ -52,14 +53,14 @@ def run_appliance(loaded: Loaded) -> int:
         bind(settings.web.host, settings.web.port).close()  # before anything is half-started
         database = open_database(settings)
         try:
-            return _Appliance(settings, build_core(settings, data_dir, database)).run()
+            return Appliance(settings, build_core(settings, data_dir, database)).run()
         finally:
             database.stop()
     finally:
         data_dir.unlock()
 
 
-class _Appliance:
+class Appliance:
     """The components and the supervisor over a core."""
 
     def __init__(self, settings: Settings, core: Core) -> None:
@@ -70,7 +71,9 @@ class _Appliance:
         self._celery = create_celery(settings, core.services)
         self._flower_password = settings.flower.password.get_secret_value() or core.data_dir.secret("flower_password")
         self._worker = Worker(self._celery, settings.worker)
-        self._monitor = Monitor(self._celery, settings.flower, self._flower_password, core.data_dir.flower_history)
+        self._monitor = Monitor(
+            self._celery, settings.flower, self._flower_password, core.data_dir.path, SLOW_POOL.apply
+        )
         self._dispatcher = Dispatcher(core.outbox, core.rescue, core.in_flight, settings.dispatcher, self._enqueue)
         self._scheduler = Scheduler(
             settings.schedule.model_dump(),
@@ -81,8 +84,8 @@ class _Appliance:
             clock=utc_now,
         )
         self._http_server = HttpServer(self._app(), settings.web)
-        self._supervisor = Supervisor(
-            self._components(),
+        self.supervisor = Supervisor(
+            self.components(),
             settings.supervisor,
             dispensable=["monitor"],
             on_ready=self._announce,
@@ -95,13 +98,13 @@ class _Appliance:
         self._install_signal_handlers()
         self._watchdog.start()
         try:
-            return self._supervisor.run()
+            return self.supervisor.run()
         finally:
             self._watchdog.stop()
             self._core.transports.close()
             self._core.rescue.of_box(self._core.outbox.claim_prefix)
 
-    def _components(self) -> list[Component]:
+    def components(self) -> list[Component]:
         """In start order: what does the work before what brings it in."""
         monitor: list[Component] = [self._monitor] if self._settings.flower.enabled else []
         return [self._worker, *monitor, self._dispatcher, self._scheduler, self._http_server]
@@ -133,7 +136,7 @@ class _Appliance:
 
     def _telemetry(self) -> Telemetry:
         return Telemetry(
-            health=lambda: self._supervisor.health(),
+            health=lambda: self.supervisor.health(),
             next_runs=lambda: self._scheduler.next_runs(),
             broker_queues=queue_sizes,
             inspect=self._inspect,
@@ -170,7 +173,7 @@ class _Appliance:
     def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
         for number in STOP_SIGNALS:
             signal.signal(number, _force)
-        self._supervisor.request_stop()
+        self.supervisor.request_stop()
 
     def _announce(self) -> None:
         port = self._http_server.port
@@ -180,11 +183,13 @@ class _Appliance:
             {"web_host": self._settings.web.host, "web_port": port, "flower_port": self._monitor.port}
         )
         self._core.services.setup.begin(lambda token: _show_setup_link(url, token))
+        gc.collect()
+        gc.freeze()  # what was imported stays: a full collection that looked at it all would hold the loop for 0.1 s
         self._notifier.notify("READY=1")
 
     def _watch(self) -> None:
         self._core.transports.prune()
-        if all(health.ok or health.name == "monitor" for health in self._supervisor.health()):
+        if all(health.ok or health.name == "monitor" for health in self.supervisor.health()):
             self._notifier.notify("WATCHDOG=1")
 
     def _wind_down(self) -> None:
@@ -194,7 +199,8 @@ class _Appliance:
 
 
 def _show_setup_link(url: str, token: str) -> None:
-    log.info("setup pending: open this link to create the first user", link=f"{url}/setup?token={token}")
+    # in the text itself: as a value it would be quoted, and a quote ends up in the browser
+    log.info(f"setup pending; create the first user at {url}/setup?token={token}")
 
 
 def _force(_number: int, _frame: FrameType | None) -> None:

@@ -16,8 +16,10 @@ QUIET = {
     "amqp": logging.WARNING,
     "apscheduler": logging.WARNING,
     "celery": logging.WARNING,
+    "flower": logging.ERROR,  # a warning for each question to a worker that is just restarting
     "kombu": logging.WARNING,
     "tornado.access": logging.ERROR,  # a warning for each page that needs a password
+    "tornado.general": logging.ERROR,
     "waitress": logging.WARNING,
     "waitress.queue": logging.ERROR,  # a warning for each request that waits, when many do
 }

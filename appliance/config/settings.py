@@ -97,7 +97,7 @@ class FlowerSettings(Section):
         SecretStr(""),
         description="The password; empty: one is generated into the data directory (secrets/flower_password).",
     )
-    max_tasks: PositiveInt = Field(10000, description="How many tasks it remembers.")
+    max_tasks: PositiveInt = Field(5000, description="How many tasks it remembers; each takes some 8 KB of memory.")
 
 
 class DatabaseSettings(Section):

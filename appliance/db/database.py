@@ -5,12 +5,19 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Any, TypeVar
 
 from sqlalchemy import Engine
-from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from appliance.config.settings import DatabaseSettings
 from appliance.db.engine import create_database_engine, is_memory, is_sqlite
-from appliance.db.writer import GroupCommitWriter, RunNative, TransactionWriter, WriteFunction, Writer, unavailable
+from appliance.db.writer import (
+    STORAGE_TROUBLES,
+    GroupCommitWriter,
+    RunNative,
+    TransactionWriter,
+    WriteFunction,
+    Writer,
+    unavailable,
+)
 
 T = TypeVar("T")
 ReadSession = Callable[[], AbstractContextManager[Session]]
@@ -51,7 +58,7 @@ class Database:
         try:
             with Session(self._reader, expire_on_commit=False) as session:
                 yield session
-        except OperationalError as error:
+        except STORAGE_TROUBLES as error:
             raise unavailable(error) from error
 
     def write(self, fn: WriteFunction[T]) -> T:

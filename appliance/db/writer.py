@@ -12,11 +12,12 @@ import queue
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Protocol, TypeVar
 
 import structlog
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, TimeoutError
 from sqlalchemy.orm import Session
 
 from appliance.errors import StorageUnavailable
@@ -29,6 +30,9 @@ adds are made inside it, because a session remembers what became of those it has
 
 RunNative = Callable[[Callable[[], Any]], Any]
 """Runs a function where it does not block the caller's event loop, and returns its result."""
+
+STORAGE_TROUBLES = (OperationalError, InterfaceError, TimeoutError)
+"""What says that the database, not the write, is at fault: it refuses, the connection is gone, none is free."""
 
 MAX_BATCH = 256
 MAX_BATCH_SECONDS = 0.010  # of work between two commits: what one batch may hold the hub for
@@ -59,7 +63,7 @@ class TransactionWriter:
         try:
             with Session(self._engine, expire_on_commit=False) as session, session.begin():
                 return fn(session)
-        except OperationalError as error:
+        except STORAGE_TROUBLES as error:
             raise unavailable(error) from error
 
 
@@ -192,16 +196,15 @@ class GroupCommitWriter:
 
     def _apply(self, connection: Connection, batch: list[_Write]) -> tuple[list[_Write], list[_Write]]:
         """Runs writes until the time is up; returns those that ran and those left for the next commit."""
-        try:
+        with suppress(Exception):  # whose error it is shows when each runs apart
             ran = _run_together(connection, batch)
-        except Exception as error:  # noqa: BLE001 - whose error it is shows when each runs apart
-            self._start_over(connection, error)
-            ran = _run_apart(connection, batch)
+            return batch[:ran], batch[ran:]
+        self._start_over(connection)
+        ran = _run_apart(connection, batch)
         return batch[:ran], batch[ran:]
 
-    def _start_over(self, connection: Connection, error: Exception) -> None:
-        if not _in_transaction(connection):
-            raise _BatchLost from error
+    def _start_over(self, connection: Connection) -> None:
+        """The transaction may have ended already: a session whose flush fails rolls it back, and so may SQLite."""
         connection.rollback()
         self._run_native(connection.begin)
 
@@ -251,8 +254,15 @@ def _run_in_savepoint(connection: Connection, write: _Write) -> None:
             write.result = write.fn(session)
     except Exception as error:
         if not _in_transaction(connection):
-            raise _BatchLost from error
-        write.error = unavailable(error) if isinstance(error, OperationalError) else error
+            raise _BatchLost from _first_of(error)
+        write.error = unavailable(error) if isinstance(error, STORAGE_TROUBLES) else error
+
+
+def _first_of(error: BaseException) -> BaseException:
+    """What went wrong before the attempt to roll back to a savepoint that is gone."""
+    while error.__context__ is not None:
+        error = error.__context__
+    return error
 
 
 def _in_transaction(connection: Connection) -> bool:

@@ -11,6 +11,7 @@ from appliance.errors import StartupError
 from appliance.health import Health, Status
 
 START_TIMEOUT = 30.0
+LAST_CHANCE = 5.0  # for a start that failed to end
 
 
 class Component(ABC):
@@ -47,14 +48,16 @@ class Component(ABC):
             StartupError: it failed or was not ready in time; nothing is left running.
         """
         with self._lifecycle:
-            if self._thread is not None and self._thread.is_alive():
+            if self._status is Status.RUNNING and self._is_alive():
                 return
+            if not self._halt(LAST_CHANCE):  # of an earlier start or stop that ran out of time
+                raise StartupError(f"{self.name}: what ran before has not ended yet")
             self._launch()
             self._settled.wait(START_TIMEOUT)
             if self._status is Status.RUNNING:
                 return
             detail = self._detail or f"not ready within {START_TIMEOUT:.0f} s"
-            self._halt(timeout=5.0)
+            self._halt(LAST_CHANCE)
             self._become(Status.FAILED, detail)
             raise StartupError(f"{self.name}: {detail}")
 
@@ -100,14 +103,14 @@ class Component(ABC):
             self.run()
             if not self.stopping:
                 self._become(Status.FAILED, "returned without being asked to stop")
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - the outermost edge of a component
+        except BaseException as error:  # noqa: BLE001 - the outermost edge of a component, which nothing may leave
             self._become(Status.FAILED, describe(error))
         finally:
             self._settled.set()
 
     def _halt(self, timeout: float) -> bool:
         thread = self._thread
-        if thread is None or not thread.is_alive():
+        if thread is None or not self._is_alive():
             self._thread = None
             return True
         self._stopping.set()
@@ -120,6 +123,9 @@ class Component(ABC):
             return False
         self._thread = None
         return True
+
+    def _is_alive(self) -> bool:
+        return self._thread is not None and self._thread.is_alive()
 
     def _become(self, status: Status, detail: str = "") -> None:
         self._status, self._detail, self._since = status, detail, utc_now()

@@ -50,8 +50,11 @@ def _moments(expression: str, zone: ZoneInfo, day: date) -> Iterator[datetime]:
     )
     if day.day not in days or day.month not in months or not {day.isoweekday() % 7, day.isoweekday()} & weekdays:
         return
-    folds = (0, 1) if len(hours) == 24 else (0,)
+    hourly = len(hours) == 24
     for hour in hours:
         for minute in minutes:
-            for fold in folds:
-                yield datetime(day.year, day.month, day.day, hour, minute, tzinfo=zone, fold=fold).astimezone(UTC)
+            wall = datetime(day.year, day.month, day.day, hour, minute, tzinfo=zone)
+            first, second = wall.astimezone(UTC), wall.replace(fold=1).astimezone(UTC)
+            yield first
+            if hourly and second > first:  # the clock goes back, and this time comes again
+                yield second

@@ -45,7 +45,7 @@ class Dispatcher(Component):
         self._backlog = False
 
     def run(self) -> None:
-        self._rescue.of_box(self._outbox.claim_prefix)
+        self._rescue.of_box(self._outbox.claim_prefix, at_work=self._in_flight.ids())
         self.ready()
         while not self.stopping:
             self._outbox.wait(self._patience or (RAMP_SECONDS if self._backlog else self._settings.poll_seconds))

@@ -1,5 +1,6 @@
 """Waitress, serving the pages and the API."""
 
+import errno
 import socket
 from collections.abc import Callable
 from typing import Any, ClassVar
@@ -75,10 +76,16 @@ def bind(host: str, port: int) -> socket.socket:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
         return socket.create_server(address[:2], family=family, backlog=BACKLOG)
     except OSError as error:
-        raise StartupError(
-            f"Cannot listen on {host}:{port}: {error.strerror or error}. "
-            "Stop the program that uses the port, or set [web] port (WEB_PORT) to another one."
-        ) from error
+        raise StartupError(f"Cannot listen on {host}:{port}: {_why_not(error)}") from error
+
+
+def _why_not(error: OSError) -> str:
+    match error.errno:
+        case errno.EADDRINUSE:
+            return "it is in use. Stop the program that has it, or set [web] port (WEB_PORT) to another one."
+        case errno.EACCES:
+            return "this user may not. Set [web] port (WEB_PORT) to 1024 or above, and put a proxy in front of it."
+    return f"{error.strerror or error}. Correct [web] host (WEB_HOST) and port (WEB_PORT)."
 
 
 def _wind_down(server: Any) -> None:

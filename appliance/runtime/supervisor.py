@@ -58,9 +58,9 @@ class Supervisor:
     def run(self) -> int:
         """Blocks until `request_stop`, or until a vital component cannot be kept alive. Returns the exit code."""
         try:
-            self._start_all()
-            self._on_ready()
-            self._watch()
+            if self._start_all():
+                self._on_ready()
+                self._watch()
         except StartupError as error:
             log.error("the appliance cannot start", reason=str(error))
             self._exit_code = 1
@@ -82,16 +82,19 @@ class Supervisor:
             health = Health(health.name, health.status, ward.detail, health.since)
         return health.with_restarts(ward.restarts)
 
-    def _start_all(self) -> None:
+    def _start_all(self) -> bool:
+        """Returns False when a stop was asked for meanwhile."""
         for ward in self._wards:
             if self._stop.is_set():
-                return
+                return False
             try:
                 ward.component.start()
+                log.debug("component started", component=ward.component.name)
             except StartupError as error:
                 if ward.vital:
                     raise
                 self._note_failure(ward, str(error))
+        return not self._stop.is_set()
 
     def _watch(self) -> None:
         while not self._stop.wait(WATCH_SECONDS):
@@ -143,5 +146,7 @@ class Supervisor:
         self._on_stop()
         deadline = time.monotonic() + self._settings.grace_seconds
         for ward in reversed(self._wards):
-            if not ward.component.stop(max(0.1, deadline - time.monotonic())):
+            if ward.component.stop(max(0.1, deadline - time.monotonic())):
+                log.debug("component stopped", component=ward.component.name)
+            else:
                 log.warning("component did not stop in time", component=ward.component.name)

@@ -1,6 +1,7 @@
 """Tests a sender account with the code that sends, and shows the conversation with its server."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 
 from appliance.clock import Clock
@@ -28,11 +29,21 @@ class AccountReport:
 
 
 class AccountTest:
-    def __init__(self, database: Database, transports: Transports, *, hostname: str, clock: Clock) -> None:
+    def __init__(
+        self,
+        database: Database,
+        transports: Transports,
+        *,
+        hostname: str,
+        clock: Clock,
+        on_recovery: Callable[[], object],
+    ) -> None:
+        """`on_recovery` is called when an account that rested works again."""
         self._database = database
         self._transports = transports
         self._hostname = hostname
         self._clock = clock
+        self._on_recovery = on_recovery
 
     def run(self, account_id: str, to: str | None = None) -> AccountReport:
         """Signs in; with `to` also sends a short message there. A success closes the account's breaker.
@@ -44,8 +55,8 @@ class AccountTest:
         recipient = _recipient(to)
         account = self._account(account_id)
         result = self._try(account, recipient)
-        if result.ok:
-            self._database.write(lambda session: SenderAccount.close_breaker(session, account_id))
+        if result.ok and self._database.write(lambda session: SenderAccount.close_breaker(session, account_id)):
+            self._on_recovery()
         return result
 
     def _account(self, account_id: str) -> SenderAccount:
@@ -59,14 +70,12 @@ class AccountTest:
         dialogue: list[str] = []
         if account.transport == TransportKind.MAILBOX:
             return self._send(self._transports.of(account), account, recipient, dialogue)
-        transport = self._transports.smtp(account)
         try:
-            transport.check(dialogue)
-            return self._send(transport, account, recipient, dialogue)
+            with closing(self._transports.smtp(account)) as transport:
+                transport.check(dialogue)
+                return self._send(transport, account, recipient, dialogue)
         except TransportError as error:
             return AccountReport(False, str(error), dialogue)
-        finally:
-            transport.close()
 
     def _send(
         self, transport: Transport, account: SenderAccount, recipient: Address | None, dialogue: list[str]

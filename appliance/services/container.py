@@ -9,6 +9,7 @@ from appliance.services.delivery import Delivery
 from appliance.services.mailbox import Mailbox
 from appliance.services.messages import Messages
 from appliance.services.periodic import Periodic
+from appliance.services.raw_messages import RawMessages
 from appliance.services.sender_accounts import SenderAccounts
 from appliance.services.setup import Setup
 from appliance.services.submission import Submission
@@ -19,6 +20,7 @@ from appliance.services.users import Users
 class Services:
     submission: Submission
     messages: Messages
+    raw_messages: RawMessages
     delivery: Delivery
     sender_accounts: SenderAccounts
     account_test: AccountTest

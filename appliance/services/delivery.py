@@ -4,7 +4,9 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
+from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 import structlog
@@ -29,6 +31,7 @@ from appliance.services.transports import Transports
 from appliance.services.verdict import Attempt, Circumstances, Verdict, judge
 
 STORAGE_RETRY_SECONDS = 1.0
+T = TypeVar("T")
 
 log = structlog.get_logger(__name__)
 
@@ -45,7 +48,9 @@ class Delivery:
         dispatcher: DispatcherSettings,
         zone: ZoneInfo,
         clock: Clock,
+        on_recovery: Callable[[], object],
     ) -> None:
+        """`on_recovery` is called when an account that rested works again."""
         self._database = database
         self._transports = transports
         self._composition = composition
@@ -54,7 +59,9 @@ class Delivery:
         self._lease = timedelta(seconds=dispatcher.lease_seconds)
         self._zone = zone
         self._clock = clock
+        self._on_recovery = on_recovery
         self._patience = threading.Event()
+        self.outcomes: Counter[str] = Counter()  # of all attempts of this process, by the state that they led to
 
     def deliver(self, message_ids: Sequence[str], claim_id: str) -> dict[str, int]:
         """Sends what this claim still holds; returns how many messages came to which state.
@@ -75,7 +82,7 @@ class Delivery:
         tally: Counter[str] = Counter()
         verdict: Verdict | None = None
         for message in messages:
-            if self._in_flight.draining or (verdict and verdict.attempts[0].outcome is AttemptOutcome.ACCOUNT_ERROR):
+            if self._in_flight.draining or (verdict and verdict.account_broke):
                 break
             if not self._record_and_begin(verdict, message):
                 verdict = None
@@ -83,6 +90,7 @@ class Delivery:
             verdict = self._attempt(message, account)
             tally[verdict.status] += 1
         self._record_and_begin(verdict, None)
+        self.outcomes.update(tally)
         return tally
 
     def _record_and_begin(self, verdict: Verdict | None, following: OutgoingMessage | None) -> bool:
@@ -98,9 +106,13 @@ class Delivery:
 
         if verdict is not None:
             _log(verdict)
-        return self._insist(write) if verdict or following else False
+        begun = self._insist(write) if verdict or following else False
+        if verdict is not None and verdict.recovered_account_id is not None:
+            with suppress(StorageUnavailable):  # who is not released now has a release time
+                self._on_recovery()
+        return begun
 
-    def _insist(self, write: Callable[[Session], bool]) -> bool:
+    def _insist(self, write: Callable[[Session], T]) -> T:
         """What a server has accepted must be written down: a full disk is waited for, until the appliance stops."""
         while True:
             try:
@@ -134,7 +146,7 @@ class Delivery:
             envelope = self._composition.envelope(message, account)
         except CannotCompose as error:
             return self._unsendable(message, account, str(error))
-        return transact(self._transports.of(account), envelope, account, clock=self._clock, timer=time.perf_counter)
+        return transact(self._transports.of, envelope, account, clock=self._clock, timer=time.perf_counter)
 
     def _unsendable(self, message: OutgoingMessage, account: SenderAccount, detail: str) -> Verdict:
         return Verdict(
@@ -174,7 +186,7 @@ class Delivery:
                 return None, routing.obstacle(pinned).until
             return account, None
 
-        return self._database.write(write)
+        return self._insist(write)
 
     def _take_over(
         self, session: Session, message: OutgoingMessage, account: SenderAccount, now: datetime, today: str

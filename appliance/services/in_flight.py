@@ -4,6 +4,7 @@ It is memory, not truth: a claim that is lost with the process is found in the d
 """
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,7 +24,8 @@ class InFlight:
     def __init__(self, on_change: Callable[[], None] = lambda: None) -> None:
         self._lock = threading.Lock()
         self._claims: dict[str, Claim] = {}
-        self._working: set[str] = set()
+        # counted, for a broker may deliver a task twice: the claim ends with the last of them
+        self._working: Counter[str] = Counter()
         self._ended: set[str] = set()
         self._draining = threading.Event()
         self.on_change = on_change
@@ -36,15 +38,23 @@ class InFlight:
     def working(self, claim_id: str) -> Iterator[None]:
         """Around the work on a claim. However it ends, the slot is free after it and leftovers are looked for."""
         with self._lock:
-            self._working.add(claim_id)
+            self._working[claim_id] += 1
         try:
             yield
         finally:
+            self._leave(claim_id)
+
+    def _leave(self, claim_id: str) -> None:
+        with self._lock:
+            self._working[claim_id] -= 1
+            others_at_work = self._working[claim_id] > 0
+            if not others_at_work:
+                del self._working[claim_id]
+        if not others_at_work:
             self.end(claim_id)
 
     def end(self, claim_id: str) -> None:
         with self._lock:
-            self._working.discard(claim_id)
             if self._claims.pop(claim_id, None) is not None:
                 self._ended.add(claim_id)
         self.on_change()
@@ -58,7 +68,7 @@ class InFlight:
     def forget(self, claim_ids: set[str]) -> None:
         """Claims that nobody works on any more: rescued, or gone from the database."""
         with self._lock:
-            for claim_id in claim_ids - self._working:
+            for claim_id in claim_ids - set(self._working):
                 self._claims.pop(claim_id, None)
 
     def working_ids(self) -> set[str]:
@@ -66,8 +76,9 @@ class InFlight:
             return set(self._working)
 
     def ids(self) -> set[str]:
+        """Handed out or at work."""
         with self._lock:
-            return set(self._claims)
+            return {*self._claims, *self._working}
 
     def used_slots(self, *, high_priority: bool) -> int:
         with self._lock:

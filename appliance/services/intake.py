@@ -1,7 +1,10 @@
 """The rules for what a message may consist of, one checker a field; each raises ValueError with the remedy in it."""
 
 import json
-from collections.abc import Mapping
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from appliance.config.settings import LimitsSettings
@@ -11,12 +14,42 @@ from appliance.mail.addresses import Address, InvalidAddress
 from appliance.mail.headers import InvalidHeader, check_header
 from appliance.services.submission import SubmitMessage
 
-__all__ = ["Address", "address", "body", "content_id", "header", "metadata", "one_line", "tag", "within_limits"]
+__all__ = [
+    "Address",
+    "InvalidEntries",
+    "address",
+    "content_id",
+    "email",
+    "headers",
+    "instant",
+    "metadata",
+    "plain_text",
+    "subject",
+    "tag",
+    "within_limits",
+]
 
 LONGEST_SUBJECT = 998
 LONGEST_TAG = 64
 LARGEST_METADATA = 16 * 1024
+DEEPEST_METADATA = 32
 MEGABYTE = 1024 * 1024
+
+_INSTANT = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d(\.\d+)?)?([Zz]|[+-]\d\d:\d\d)\Z", re.ASCII)
+
+
+Entry = tuple[tuple[str | int, ...], str]  # a place inside a value, and what would be right there
+
+_NO_SUCH_PART = "there is no such field; an address has 'email' and 'name'"
+_NUL_IN_JSON = re.compile(r"(?<!\\)(\\\\)*\\u0000")
+
+
+class InvalidEntries(ValueError):
+    """Several things inside one value are wrong; each comes with its place there and a remedy."""
+
+    def __init__(self, entries: Iterable[Entry]) -> None:
+        self.entries = tuple(entries)
+        super().__init__("; ".join(message for _, message in self.entries))
 
 
 def address(value: object) -> Address:
@@ -34,23 +67,57 @@ def address(value: object) -> Address:
 
 
 def _from_object(value: Mapping[Any, Any]) -> Address:
-    if unknown := set(value) - {"email", "name"}:
-        raise ValueError(f"unknown field {sorted(map(str, unknown))[0]!r}; an address has 'email' and 'name'")
+    wrong: list[Entry] = [((str(key),), _NO_SUCH_PART) for key in value if key not in ("email", "name")]
     email, name = value.get("email"), value.get("name") or ""
-    if not isinstance(email, str) or not isinstance(name, str):
-        raise ValueError("'email' must be a text, and 'name' too if it is given")
-    return addresses.of(email, name)
+    wrong += _errors_of("email", lambda: addresses.of(_text(email)))
+    wrong += _errors_of("name", lambda: addresses.of("a@example.com", _text(name)))
+    if wrong:
+        raise InvalidEntries(wrong)
+    return addresses.of(_text(email), _text(name))
 
 
-def header(name: str, value: str) -> None:
+def _errors_of(part: str, check: Callable[[], object]) -> list[Entry]:
+    try:
+        check()
+    except (InvalidAddress, ValueError) as error:
+        return [((part,), str(error))]
+    return []
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError("must be a text, and an address needs 'email'")
+    return value
+
+
+def email(value: str) -> str:
+    """A bare address, as it was written."""
+    try:
+        addresses.of(value)
+    except InvalidAddress as error:
+        raise ValueError(str(error)) from error
+    return value
+
+
+def headers(value: dict[str, str]) -> dict[str, str]:
+    """Raises InvalidEntries with every header that a message may not bring along."""
+    wrong: list[Entry] = [((name,), message) for name, text in value.items() if (message := _header_error(name, text))]
+    names = Counter(name.lower() for name in value)
+    wrong += [((name,), "occurs twice; upper and lower case are the same") for name in value if names[name.lower()] > 1]
+    if wrong:
+        raise InvalidEntries(wrong)
+    return value
+
+
+def _header_error(name: str, value: str) -> str:
     try:
         check_header(name, value)
     except InvalidHeader as error:
-        raise ValueError(str(error)) from error
+        return str(error)
+    return ""
 
 
-def one_line(value: str) -> str:
-    """A subject."""
+def subject(value: str) -> str:
     if any(char in value for char in "\r\n\0") or not _encodable(value):
         raise ValueError("must be one line of text without control characters")
     if len(value) > LONGEST_SUBJECT:
@@ -58,10 +125,24 @@ def one_line(value: str) -> str:
     return value
 
 
-def body(value: str) -> str:
-    if not _encodable(value) or "\0" in value:
+def plain_text(value: str) -> str:
+    """Text of any length that can be stored and sent."""
+    if "\0" in value or not _encodable(value):
         raise ValueError("has characters that are no text (a lone surrogate or NUL)")
     return value
+
+
+def instant(value: object) -> datetime:
+    """An RFC 3339 moment, in UTC. A space before the offset is taken for the `+` that query strings turn into one."""
+    text = value if isinstance(value, str) else ""
+    if re.search(r" \d\d:\d\d\Z", text[10:]):
+        text = "+".join(text.rsplit(" ", 1))
+    if not _INSTANT.match(text):
+        raise ValueError("give a moment with its offset: 2026-11-24T08:00:00Z or 2026-11-24T09:00:00+01:00")
+    try:
+        return datetime.fromisoformat(text.upper()).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise ValueError(f"there is no such moment: {error}") from error
 
 
 def tag(value: str) -> str:
@@ -79,12 +160,27 @@ def content_id(value: str) -> str:
 
 
 def metadata(value: dict[str, Any]) -> dict[str, Any]:
-    text = json.dumps(value)
-    if len(text) > LARGEST_METADATA:
-        raise ValueError(f"takes {len(text)} bytes as JSON; the limit is {LARGEST_METADATA}")
-    if "\\u0000" in text or "\\ud" in text.lower():
-        raise ValueError("has characters that are no text (a lone surrogate or NUL)")
+    if _depth_exceeds(value, DEEPEST_METADATA):
+        raise ValueError(f"has more than {DEEPEST_METADATA} levels")
+    try:
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+        size = len(text.encode())
+    except UnicodeEncodeError as error:
+        raise ValueError("has characters that are no text (a lone surrogate)") from error
+    except ValueError as error:
+        raise ValueError("has a number that is too large for JSON readers") from error
+    if size > LARGEST_METADATA:
+        raise ValueError(f"takes {size} bytes as JSON; the limit is {LARGEST_METADATA}")
+    if _NUL_IN_JSON.search(text):
+        raise ValueError("has a NUL character")
     return value
+
+
+def _depth_exceeds(value: object, levels: int) -> bool:
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else None
+    if inner is None:
+        return False
+    return levels == 0 or any(_depth_exceeds(one, levels - 1) for one in inner)
 
 
 def within_limits(command: SubmitMessage, limits: LimitsSettings) -> None:

@@ -7,15 +7,18 @@ import base64
 import codecs
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from email import message_from_bytes
 from email.errors import MessageError
 from email.header import decode_header, make_header
 from email.message import Message
+from email.policy import Compat32
 from itertools import islice
 from urllib.parse import unquote
 
 LARGEST_READ = 2 * 1024 * 1024  # bytes of a mail, for about 50 ms
+MOST_LINES = 50_000  # a mail of nothing but boundaries takes that long for a quarter of a million bytes
 LONGEST_BODY = 512 * 1024  # characters shown of a text or HTML
 MOST_PARTS = 200
 MOST_HEADERS = 200
@@ -26,6 +29,17 @@ SLOW_CODECS = ("punycode", "idna")  # quadratic, and no mail is written in them
 
 _CID = re.compile(r"""(["'(=]\s*)cid:([^"'()\s>]{1,998})""", re.IGNORECASE)
 _MEDIA_TYPE = re.compile(r"[a-z0-9!#$&^_.+-]{1,127}/[a-z0-9!#$&^_.+-]{1,127}", re.IGNORECASE)
+
+
+class _ShortHeaders(Compat32):
+    """Drops what a header is too long by: the time to parse its parameters grows with the square of its length."""
+
+    def header_source_parse(self, sourcelines: list[str]) -> tuple[str, str]:
+        name, value = super().header_source_parse(sourcelines)
+        return name, value[:LONGEST_HEADER]
+
+
+_POLICY = _ShortHeaders()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +70,10 @@ class ReadMail:
 
 def read(data: bytes) -> ReadMail:
     """Never raises: what cannot be understood is left out, and stands in the source."""
-    cut = len(data) > LARGEST_READ
+    first = b"\n".join(data[:LARGEST_READ].split(b"\n", MOST_LINES)[:MOST_LINES])
+    cut = len(first) < len(data)
     try:
-        return _understood(message_from_bytes(data[:LARGEST_READ]), cut=cut)
+        return _understood(message_from_bytes(first, policy=_POLICY), cut=cut)
     except (RecursionError, MessageError, ValueError, LookupError):  # nested without end, or no mail at all
         return ReadMail((), data[:LONGEST_BODY].decode("utf-8", "replace"), None, (), cut)
 
@@ -81,7 +96,8 @@ def _leaves(part: Message) -> Iterator[Message]:
     children = part.get_payload()
     if part.is_multipart() and isinstance(children, list) and part.get_content_maintype() == "multipart":
         for child in children:
-            yield from _leaves(child)
+            if isinstance(child, Message):
+                yield from _leaves(child)
     else:
         yield part
 
@@ -126,11 +142,9 @@ def _text(data: bytes, charset: str) -> str:
 
 
 def _header(value: object) -> str:
-    text = str(value)[:LONGEST_HEADER]
-    try:
+    text = str(value)
+    with suppress(MessageError, LookupError, ValueError):  # else it is shown as it came
         text = str(make_header(decode_header(text)))
-    except (MessageError, LookupError, ValueError):
-        pass  # shown as it came
     return " ".join(text.encode("utf-8", "replace").decode().split())
 
 

@@ -1,6 +1,7 @@
 """What a person or program does to a message that exists: cancel, retry, release."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 
 from sqlalchemy import update
 from sqlalchemy.orm import Session
@@ -46,18 +47,22 @@ class Messages:
         self._outbox.notify()
 
     def release_held(self, reasons: Iterable[Reason]) -> int:
-        """Queues what was held for one of `reasons`; what still cannot go is held again with today's reason."""
-        released = 0
-        wanted = list(reasons)
-        while step := self._database.write(lambda session: self._release_step(session, wanted)):
-            released += step
+        """Queues what was held for one of `reasons`; what still cannot go is held again with today's reason.
+
+        Goes by age and looks at each message once: what is held again meanwhile is not released again.
+        """
+        released, last, wanted = 0, "", list(reasons)
+        while step := self._database.write(partial(self._release_step, wanted, last)):
+            released, last = released + len(step), step[-1]
         if released:
             self._outbox.notify()
         return released
 
-    def _release_step(self, session: Session, reasons: list[Reason]) -> int:
-        ids = messages.held_ids(session, reasons, limit=RELEASE_STEP)
-        return Message.release(session, ids, now=self._clock()) if ids else 0
+    def _release_step(self, reasons: list[Reason], after: str, session: Session) -> Sequence[str]:
+        ids = messages.held_ids(session, reasons, after=after, limit=RELEASE_STEP)
+        if ids:
+            Message.release(session, ids, now=self._clock())
+        return ids
 
     def _change(self, message_id: str, api_key_id: str | None, verb: str, change: Callable[[Session], bool]) -> None:
         def write(session: Session) -> None:

@@ -1,7 +1,7 @@
 """Brings back messages whose worker is gone: what was not begun is queued again, what was begun is uncertain."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime
 
 import structlog
@@ -45,9 +45,12 @@ class Rescue:
         self.leftovers(claim_ids)
         return set(claim_ids)
 
-    def of_box(self, claim_prefix: str) -> int:
-        """At start: what an earlier process of this box held when it died. Nobody else can be at work on it."""
-        return self._until_none(lambda session: outbox.claims_of_box(session, claim_prefix))
+    def of_box(self, claim_prefix: str, *, at_work: Collection[str] = ()) -> int:
+        """At start: what an earlier process of this box held when it died.
+
+        `at_work`: claims that this process has handed out itself, if only its dispatcher starts anew.
+        """
+        return self._until_none(lambda session: outbox.claims_of_box(session, claim_prefix, excluding=at_work))
 
     def _until_none(self, find: Callable[[Session], Sequence[str]]) -> int:
         rescued = 0

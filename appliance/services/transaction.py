@@ -33,7 +33,12 @@ _OUTCOMES: MappingProxyType[type[TransportError], AttemptOutcome] = MappingProxy
 
 
 def transact(
-    transport: Transport, envelope: Envelope, account: SenderAccount, *, clock: Clock, timer: Callable[[], float]
+    transport_of: Callable[[SenderAccount], Transport],
+    envelope: Envelope,
+    account: SenderAccount,
+    *,
+    clock: Clock,
+    timer: Callable[[], float],
 ) -> Attempt:
     """Hands `envelope` to the account's server. `timer` counts seconds and never goes back, whatever the clock does."""
     started_at, start = clock(), timer()
@@ -42,7 +47,7 @@ def transact(
         return round((timer() - start) * 1000)
 
     try:
-        result = transport.send(envelope)
+        result = transport_of(account).send(envelope)
         return _accepted(result, envelope, account, started_at, elapsed())
     except TransportError as error:
         return _refused(error, account, started_at, elapsed())

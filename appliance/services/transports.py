@@ -4,12 +4,12 @@ import threading
 from collections.abc import Callable
 
 from appliance.config.settings import DeliverySettings
-from appliance.config.vault import Vault
+from appliance.config.vault import Vault, VaultError
 from appliance.db.models import SenderAccount
 from appliance.db.models.sender_account import TransportKind
 from appliance.mail.mailbox import MailboxTransport
 from appliance.mail.smtp import SmtpServer, SmtpTransport
-from appliance.mail.transport import Envelope, Transport
+from appliance.mail.transport import AccountTransportError, Envelope, Stage, Transport
 
 Fingerprint = tuple[object, ...]
 
@@ -55,15 +55,26 @@ class Transports:
             transport.close()
 
     def smtp(self, account: SenderAccount) -> SmtpTransport:
-        """A transport of its own for a test of the account: the code that sends, on a connection that is not shared."""
+        """A transport of its own for a test of the account: the code that sends, on a connection that is not shared.
+
+        Raises:
+            AccountTransportError: the stored password cannot be read.
+        """
         server = SmtpServer(
             host=account.host,
             port=account.port,
             security=account.security,  # type: ignore[arg-type]
             username=account.username,
-            password=self._vault.decrypt(account.password_encrypted) if account.password_encrypted else "",
+            password=self._password(account),
         )
         return SmtpTransport(server, self._settings, self._hostname)
+
+    def _password(self, account: SenderAccount) -> str:
+        try:
+            return self._vault.decrypt(account.password_encrypted) if account.password_encrypted else ""
+        except VaultError as error:
+            server = f"{account.host}:{account.port}"
+            raise AccountTransportError(str(error), stage=Stage.AUTH, server=server) from error
 
     def _make(self, account: SenderAccount) -> Transport:
         if account.transport == TransportKind.MAILBOX:

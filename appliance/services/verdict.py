@@ -50,6 +50,11 @@ class Verdict:
     def final(self) -> bool:
         return self.status in (MessageStatus.SENT, MessageStatus.PARTIALLY_SENT, MessageStatus.FAILED)
 
+    @property
+    def account_broke(self) -> bool:
+        """The account that the claim was made for could not be used."""
+        return bool(self.attempts) and self.attempts[0].outcome is AttemptOutcome.ACCOUNT_ERROR
+
 
 @dataclass(frozen=True, slots=True)
 class Circumstances:
@@ -78,7 +83,7 @@ def _wait_for_account(message: OutgoingMessage, attempts: tuple[Attempt, ...], a
         MessageStatus.DEFERRED,
         Reason.ACCOUNT_ERROR,
         attempts[-1].detail,
-        due_at=at.account_back_at,
+        due_at=at.account_back_at or at.now,  # no moment is known: the outbox holds it and says why
         rounds=message.attempts,
         reserved_on=at.reserved_on,
     )

@@ -72,7 +72,7 @@ def _names(broker_url: str, namespace: str) -> dict[str, Any]:
         "control_exchange": namespace,
         "event_exchange": f"{namespace}.events",
         "event_queue_prefix": f"{namespace}.events",
-        "broker_transport_options": {"global_keyprefix": f"{namespace}:"} if redis else {},
+        "broker_transport_options": _RETRIES | ({"global_keyprefix": f"{namespace}:"} if redis else {}),
     }
 
 
@@ -104,12 +104,14 @@ _EVENTS = {
     "event_queue_expires": 60.0,
 }
 
+# Who enqueues or inspects hears soon that the broker is away; the outbox keeps the messages. The worker goes on trying.
+_RETRIES: dict[str, Any] = {"max_retries": 2, "interval_start": 0, "interval_step": 0.2, "interval_max": 0.4}
+
 _CONNECTIONS = {
     "broker_connection_retry": True,
     "broker_connection_retry_on_startup": True,
     "broker_connection_max_retries": None,
     "broker_pool_limit": 10,
-    # who enqueues hears soon that the broker is away, and the outbox keeps the messages
     "task_publish_retry": True,
-    "task_publish_retry_policy": {"max_retries": 2, "interval_start": 0, "interval_step": 0.2, "interval_max": 0.4},
+    "task_publish_retry_policy": _RETRIES,
 }

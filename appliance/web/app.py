@@ -6,9 +6,9 @@ from flask import Flask
 from flask_openapi3 import Info, OpenAPI
 
 from appliance import __version__
-from appliance.web import health, metrics, request_ids
+from appliance.web import error_docs, health, metrics, request_ids
 from appliance.web.admin import pages
-from appliance.web.api import errors
+from appliance.web.api import bodies, errors, openapi
 from appliance.web.api.blueprint import api
 from appliance.web.context import WebContext
 from appliance.web.paths import STATIC
@@ -31,8 +31,11 @@ def create_app(context: WebContext) -> Flask:
     request_ids.register(app)
     metrics.register(app, context)
     errors.register(app)
+    bodies.register(app)
     app.register_api(api())
-    app.register_blueprint(health.blueprint)
+    openapi.complete(app)
+    for part in (health, error_docs):
+        app.register_blueprint(part.blueprint)
     pages.register(app)
     return app
 

@@ -7,7 +7,8 @@ from http import HTTPStatus, client
 from typing import Any
 from urllib.parse import urlsplit
 
-from flask import Blueprint, Response, abort, current_app, render_template, request
+from flask import Blueprint, abort, current_app, render_template, request
+from werkzeug import Response
 from werkzeug.middleware.http_proxy import ProxyMiddleware
 
 from appliance.web.context import web

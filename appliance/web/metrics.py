@@ -5,16 +5,20 @@ from collections.abc import Iterable, Iterator
 
 from flask import Blueprint, Flask, Response, current_app, g, request
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from appliance.clock import local_date
+from appliance.db.models.message import MessageStatus
 from appliance.db.queries import accounts, messages
 from appliance.web.api.authentication import authenticate, needs
 from appliance.web.context import WebContext
 
 blueprint = Blueprint("metrics", __name__)
 blueprint.before_request(authenticate)
+
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+FINAL = (MessageStatus.SENT, MessageStatus.PARTIALLY_SENT, MessageStatus.FAILED)
 
 
 @blueprint.get("/metrics")
@@ -35,6 +39,7 @@ class _State(Collector):
             counts = messages.counts_by_status(session)
             oldest = messages.oldest_unfinished_at(session)
             senders = accounts.by_priority(session)
+        yield self._sent()
         now = self._context.clock()
         today = local_date(now, self._context.zone)
         yield _gauge("messages", "Messages by state.", "status", counts.items())
@@ -53,6 +58,13 @@ class _State(Collector):
         for name, value in self._context.telemetry.gauges().items():
             yield GaugeMetricFamily(name, "See docs/operations.md.", value)
 
+    def _sent(self) -> CounterMetricFamily:
+        """Counted since the process started, which is what Prometheus expects: retention must not make it fall."""
+        family = CounterMetricFamily("messages_sent", "Messages that came to their end by sending.", labels=["status"])
+        for status in FINAL:
+            family.add_metric([status], self._context.services.delivery.outcomes[status])
+        return family
+
 
 def register(app: Flask, context: WebContext) -> None:
     registry = CollectorRegistry()
@@ -67,8 +79,10 @@ def register(app: Flask, context: WebContext) -> None:
 
     @app.after_request
     def count(response: Response) -> Response:
-        route = request.url_rule.rule if request.url_rule else "none"  # the rule, not the path: a bounded set
-        requests.labels(request.method, route, response.status_code).inc()
+        # labels are a bounded set: the rule instead of the path, and no method that a client made up
+        route = request.url_rule.rule if request.url_rule else "none"
+        method = request.method if request.method in METHODS else "other"
+        requests.labels(method, route, response.status_code).inc()
         if "began" in g:
             seconds.labels(route).observe(time.perf_counter() - g.began)
         return response

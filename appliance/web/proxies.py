@@ -6,7 +6,8 @@ from typing import Any
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 WsgiApp = Callable[..., Iterable[bytes]]
-FORWARDED = ("HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_PROTO", "HTTP_X_FORWARDED_HOST", "HTTP_X_FORWARDED_PORT")
+FORWARDED = tuple(f"HTTP_X_FORWARDED_{name}" for name in ("FOR", "PROTO", "HOST", "PORT", "PREFIX"))
+IPV4_IN_IPV6 = "::ffff:"  # how a socket that takes both kinds names an IPv4 peer
 
 
 class TrustedProxies:
@@ -16,7 +17,7 @@ class TrustedProxies:
         self._addresses = frozenset(addresses)
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        if environ.get("REMOTE_ADDR") in self._addresses:
+        if environ.get("REMOTE_ADDR", "").removeprefix(IPV4_IN_IPV6) in self._addresses:
             return self._behind_proxy(environ, start_response)
         for name in FORWARDED:
             environ.pop(name, None)

@@ -9,8 +9,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.bench.appliance_process import Appliance, Sink, listening, running
 from tests.bench.load import Load, message, post
+from tests.functional.processes import Appliance, Sink, listening, running
 
 CLIENTS = 16
 

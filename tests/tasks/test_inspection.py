@@ -1,6 +1,7 @@
 """Through the real pidbox, to a real worker."""
 
 import json
+import socket
 from collections.abc import Iterator
 
 import pytest
@@ -9,7 +10,7 @@ from appliance.config.settings import Settings, WorkerSettings
 from appliance.runtime.worker import Worker
 from appliance.tasks.broker import broker_named
 from appliance.tasks.celery_app import PostroomCelery
-from appliance.tasks.enqueue import enqueue_claim
+from appliance.tasks.enqueue import BrokerUnavailable, enqueue_claim
 from appliance.tasks.inspection import QUESTIONS, UnknownInspection, inspect
 from tests.task_services import RecordingServices, app_with
 from tests.waiting import wait_until
@@ -82,3 +83,13 @@ def test_repeated_inspection_leaves_no_queue_behind(app: PostroomCelery, worker:
 def test_unknown_question_is_refused_with_the_known_ones(app: PostroomCelery) -> None:
     with pytest.raises(UnknownInspection, match=r"'weather'.*active, reserved, stats, registered, ping"):
         inspect(app, "weather")
+
+
+@pytest.mark.parametrize("scheme", ["amqp", "redis"])
+def test_unreachable_broker_is_told_to_the_caller(settings: Settings, services: RecordingServices, scheme: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    app = app_with(settings, services, f"{scheme}://127.0.0.1:{port}/0")
+
+    with pytest.raises(BrokerUnavailable, match="broker"):
+        inspect(app, "ping")

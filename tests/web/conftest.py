@@ -8,6 +8,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from argon2 import PasswordHasher
 from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
@@ -15,6 +16,7 @@ from werkzeug.test import TestResponse
 from appliance.bootstrap import Core, build_core, open_database, prepared_data_directory
 from appliance.clock import utc_now
 from appliance.config.settings import Settings
+from appliance.db.models import User
 from appliance.health import Health, Status
 from appliance.web.app import create_app
 from appliance.web.context import FlowerAccess, Telemetry, WebContext
@@ -112,12 +114,21 @@ def client(app: Flask) -> FlaskClient:
     return app.test_client()
 
 
+@pytest.fixture(scope="session")
+def password_hash() -> str:
+    """Made once: hashing is slow on purpose."""
+    return PasswordHasher().hash(PASSWORD)
+
+
 @pytest.fixture
-def alice(app: Flask, core: Core) -> FlaskClient:
+def alice(app: Flask, core: Core, password_hash: str) -> FlaskClient:
     """A browser in which alice, an administrator, is signed in."""
-    core.services.users.create("alice", PASSWORD)
+    user = User(id="usr_alice", name="alice", password_hash=password_hash, created_at=utc_now())
+    core.database.write(lambda session: session.add(user))
     browser = app.test_client()
-    sign_in(browser, "alice", PASSWORD)
+    with browser.session_transaction() as session:
+        session["_user_id"] = "usr_alice:0"
+        session.permanent = True
     return browser
 
 

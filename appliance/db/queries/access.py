@@ -9,7 +9,8 @@ from appliance.db.models import ApiKey, User
 
 
 def user_by_name(session: Session, name: str) -> User | None:
-    return session.scalars(select(User).where(func.lower(User.name) == name.strip().lower())).one_or_none()
+    same_name = func.lower(User.name) == func.lower(name.strip())  # both by the database: SQLite lowers ASCII only
+    return session.scalars(select(User).where(same_name)).one_or_none()
 
 
 def user(session: Session, user_id: str) -> User | None:

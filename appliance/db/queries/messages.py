@@ -75,11 +75,11 @@ def status_of(session: Session, message_id: str, api_key_id: str | None = None) 
     return session.scalar(query)
 
 
-def held_ids(session: Session, reasons: Sequence[Reason], *, limit: int) -> Sequence[str]:
-    """Held messages, the oldest first."""
+def held_ids(session: Session, reasons: Sequence[Reason], *, after: str = "", limit: int) -> Sequence[str]:
+    """Held messages younger than `after`, the oldest first."""
     return session.scalars(
         select(Message.id)
-        .where(Message.status == MessageStatus.HELD, Message.reason.in_(reasons))
+        .where(Message.status == MessageStatus.HELD, Message.reason.in_(reasons), Message.id > after)
         .order_by(Message.id)
         .limit(limit)
     ).all()
@@ -87,9 +87,8 @@ def held_ids(session: Session, reasons: Sequence[Reason], *, limit: int) -> Sequ
 
 def counts_by_status(session: Session) -> dict[str, int]:
     """Every state, also those that no message is in."""
-    counted: dict[Any, int] = dict(
-        session.execute(select(Message.status, func.count()).group_by(Message.status)).tuples().all()
-    )
+    found = session.execute(select(Message.status, func.count()).group_by(Message.status))
+    counted = {status: count for status, count in found}
     return {str(status): counted.get(status, 0) for status in MessageStatus}
 
 

@@ -37,7 +37,9 @@ def has_due(session: Session, *, now: datetime) -> bool:
 
 def next_due_at(session: Session) -> datetime | None:
     moments = [
-        session.execute(select(func.min(Message.due_at)).where(Message.priority == priority)).scalar()
+        session.execute(
+            select(func.min(Message.due_at)).where(Message.priority == priority, Message.due_at.is_not(None))
+        ).scalar()
         for priority in Priority
     ]
     return min((moment for moment in moments if moment is not None), default=None)
@@ -62,11 +64,15 @@ def stale_claims(session: Session, *, now: datetime, limit: int = 200) -> Sequen
     ).all()  # type: ignore[return-value]
 
 
-def claims_of_box(session: Session, prefix: str, *, limit: int = 200) -> Sequence[str]:
+def claims_of_box(session: Session, prefix: str, *, excluding: Iterable[str] = (), limit: int = 200) -> Sequence[str]:
     """Claims whose id starts with `prefix`, which names the box that made them."""
     return session.scalars(
         select(Message.claim_id)
-        .where(Message.claim_id >= prefix, Message.claim_id < prefix + "~")
+        .where(
+            Message.claim_id.startswith(prefix, autoescape=True),  # no range: a server's collation may order otherwise
+            Message.claim_id.not_in(list(excluding)),
+            Message.status == MessageStatus.SENDING,
+        )
         .distinct()
         .limit(limit)
     ).all()  # type: ignore[return-value]

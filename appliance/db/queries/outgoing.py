@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from appliance.db.models import Message, MessageAttachment, MessageBody, Recipient, SenderAccount
+from appliance.db.models import DeliveryAttempt, Message, MessageAttachment, MessageBody, Recipient, SenderAccount
 from appliance.db.models.message import MessageStatus
 from appliance.db.models.recipient import RecipientStatus
 
@@ -78,6 +78,28 @@ def of_claim(session: Session, claim_id: str, message_ids: Sequence[str]) -> lis
         message.id: _outgoing(message, body, recipients[message.id], attachments[message.id]) for message, body in rows
     }
     return [found[message_id] for message_id in message_ids if message_id in found]
+
+
+def one(session: Session, message_id: str, *, api_key_id: str | None = None) -> OutgoingMessage | None:
+    """Whatever its state. `api_key_id`: only if it is that key's."""
+    message = session.get(Message, message_id)
+    if message is None or (api_key_id is not None and message.api_key_id != api_key_id):
+        return None
+    recipients, attachments = _recipients(session, [message_id]), _attachments(session, [message_id])
+    body = session.get(MessageBody, message_id)
+    return _outgoing(message, body, recipients[message_id], attachments[message_id])
+
+
+def last_account_id(session: Session, message_id: str) -> str | None:
+    """Of the sender account that tried last, else of the one that holds it or that it asked for."""
+    tried = session.scalar(
+        select(DeliveryAttempt.account_id)
+        .where(DeliveryAttempt.message_id == message_id, DeliveryAttempt.account_id.is_not(None))
+        .order_by(DeliveryAttempt.id.desc())
+        .limit(1)
+    )
+    message = session.get(Message, message_id)
+    return tried or (message and (message.claim_account_id or message.account_id)) or None
 
 
 def account(session: Session, account_id: str) -> SenderAccount | None:

@@ -19,6 +19,7 @@ from appliance.runtime.component import Component
 from appliance.runtime.monitor.application import Credentials
 from appliance.runtime.monitor.events import EventStream
 from appliance.runtime.monitor.history import RunNative, TaskHistory
+from appliance.runtime.monitor.loop import GreenletLoop
 from appliance.runtime.monitor.server import FlowerServer
 
 HISTORY_FILE = "flower.db"
@@ -60,11 +61,10 @@ class Monitor(Component):
 
     def run(self) -> None:
         sockets = self._bind()
-        loop = IOLoop(make_current=True)
+        loop = GreenletLoop(make_current=True)
         try:
             self._serve(loop, sockets)
         finally:
-            self._loop = None
             loop.close(all_fds=True)
             asyncio.set_event_loop(None)
             for listening in sockets:
@@ -94,6 +94,7 @@ class Monitor(Component):
             loop.add_callback(self.ready)
             loop.start()
         finally:
+            self._loop = None  # before the loop is used again: a further interrupt must not stop that
             server.stop()
 
     def _announce(self) -> None:

@@ -135,6 +135,7 @@ class EventStream(Events):  # type: ignore[misc]  # Flower has no types
 
 class _Receiver(EventReceiver):  # type: ignore[misc]  # Celery has no types
     transport: object = None
+    connect_max_retries = 0  # trying again is for the stream, which can be stopped
 
     def on_consume_ready(self, connection: Any, channel: Any, consumers: Any, **options: Any) -> None:
         self.transport = connection.transport

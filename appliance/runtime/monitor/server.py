@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+from contextlib import suppress
 
 from celery import Celery
 from tornado.httpserver import HTTPServer
@@ -11,6 +12,7 @@ from appliance.runtime.monitor.application import PREFIX, Credentials, MonitorAp
 from appliance.runtime.monitor.events import EventStream
 
 SAVE_MILLISECONDS = 10_000
+CLOSE_SECONDS = 0.5
 MAX_REQUEST_BYTES = 1024 * 1024
 
 
@@ -45,7 +47,8 @@ class FlowerServer:
         await self._loop.run_in_executor(None, self._events.save)
 
     async def _finish(self) -> None:
-        await self._http.close_all_connections()
+        with suppress(TimeoutError):  # a client that sends half a request would hold it for ever
+            await asyncio.wait_for(self._http.close_all_connections(), CLOSE_SECONDS)
         tasks = asyncio.all_tasks() - {asyncio.current_task()}
         for task in tasks:
             task.cancel()

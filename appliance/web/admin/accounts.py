@@ -9,11 +9,11 @@ from wtforms.validators import InputRequired, Optional
 
 from appliance.clock import next_midnight
 from appliance.db.models import SenderAccount
-from appliance.db.models.sender_account import BUILT_IN_MAILBOX_ID
+from appliance.db.models.sender_account import BUILT_IN_MAILBOX_ID, TransportKind
 from appliance.db.queries import accounts
 from appliance.errors import InvalidInput, NotFound, WrongState
 from appliance.services.account_test import AccountReport
-from appliance.services.sender_accounts import AccountForm
+from appliance.services.sender_accounts import DEFAULT_PORTS, AccountForm
 from appliance.web.admin.form import Form, stripped
 from appliance.web.admin.notices import notice
 from appliance.web.admin.status import quotas
@@ -27,18 +27,10 @@ class SenderAccountForm(Form):
     email = StringField(
         "Address", [InputRequired("Give the address to send from.")], description="Mail is sent from it."
     )
-    transport = SelectField(
-        "Sends through",
-        choices=[("smtp", "an SMTP server"), ("mailbox", "the built-in mailbox (keeps, sends nothing)")],
-        default="smtp",
-    )
+    transport = SelectField("Sends through", choices=[str(kind) for kind in TransportKind], default="smtp")
     host = StringField("Server", filters=[stripped], description="Such as smtp.example.com.")
     port = IntegerField("Port", [Optional()], description="Empty: the usual port of the encryption.")
-    security = SelectField(
-        "Encryption",
-        choices=[("starttls", "STARTTLS (port 587)"), ("tls", "TLS (port 465)"), ("none", "none (port 25)")],
-        default="starttls",
-    )
+    security = SelectField("Encryption", choices=list(DEFAULT_PORTS), default="starttls")
     username = StringField("Username", filters=[stripped], description="Empty: the server asks for no login.")
     password = PasswordField("Password")
     daily_limit = IntegerField("Messages a day", [Optional()], description="Empty: no limit.")

@@ -24,7 +24,7 @@ class ApiKeyForm(Form):
     name = StringField("Name", [InputRequired("Give a name.")], description="Which program uses it, such as “shop”.")
     scopes = SelectMultipleField(
         "It may",
-        choices=[(scope, scope) for scope in SCOPES],
+        choices=list(SCOPES),
         default=["send", "read"],
         widget=ListWidget(prefix_label=False),
         option_widget=CheckboxInput(),

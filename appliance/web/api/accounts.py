@@ -1,12 +1,12 @@
 """/api/v1/accounts"""
 
-from flask import Response, jsonify, request
+from flask import Response, jsonify
 from flask_openapi3 import APIBlueprint, Tag
 
 from appliance.db.queries import accounts
 from appliance.errors import NotFound
 from appliance.services.sender_accounts import AccountForm
-from appliance.web.api import paging, representations
+from appliance.web.api import bodies, documents, paging, representations
 from appliance.web.api.authentication import needs
 from appliance.web.api.schemas import AccountChange, AccountPath, AccountRequest, AccountTestRequest, PageQuery
 from appliance.web.context import web
@@ -16,7 +16,7 @@ TAG = Tag(name="accounts", description="The SMTP accounts that messages go out t
 blueprint = APIBlueprint("accounts", __name__, url_prefix="/accounts", abp_tags=[TAG])
 
 
-@blueprint.get("", summary="List sender accounts")
+@blueprint.get("", operation_id="list_accounts", summary="List sender accounts", responses={200: documents.AccountPage})
 @needs("manage")
 def index(query: PageQuery) -> Response:
     with web().read() as session:
@@ -25,7 +25,9 @@ def index(query: PageQuery) -> Response:
     return jsonify(paging.page(items, next_id))
 
 
-@blueprint.post("", summary="Create a sender account", responses={201: None})
+@blueprint.post(
+    "", operation_id="create_account", summary="Create a sender account", responses={201: documents.Account}
+)
 @needs("manage")
 def create(body: AccountRequest) -> tuple[Response, int, dict[str, str]]:
     """Messages that were held for want of an account are looked at again."""
@@ -33,13 +35,17 @@ def create(body: AccountRequest) -> tuple[Response, int, dict[str, str]]:
     return _one(account_id), 201, {"Location": f"/api/v1/accounts/{account_id}"}
 
 
-@blueprint.get("/<string:id>", summary="One sender account")
+@blueprint.get(
+    "/<string:id>", operation_id="show_account", summary="One sender account", responses={200: documents.Account}
+)
 @needs("manage")
 def show(path: AccountPath) -> Response:
     return _one(path.id)
 
 
-@blueprint.patch("/<string:id>", summary="Change a sender account")
+@blueprint.patch(
+    "/<string:id>", operation_id="change_account", summary="Change a sender account", responses={200: documents.Account}
+)
 @needs("manage")
 def change(path: AccountPath, body: AccountChange) -> Response:
     """Fields that are left out stay as they are; an empty password keeps the stored one."""
@@ -47,7 +53,12 @@ def change(path: AccountPath, body: AccountChange) -> Response:
     return _one(path.id)
 
 
-@blueprint.delete("/<string:id>", summary="Delete a sender account", responses={204: None})
+@blueprint.delete(
+    "/<string:id>",
+    operation_id="delete_account",
+    summary="Delete a sender account",
+    responses={204: None, 409: None},
+)
 @needs("manage")
 def delete(path: AccountPath) -> tuple[str, int]:
     web().services.sender_accounts.delete(path.id)
@@ -56,27 +67,39 @@ def delete(path: AccountPath) -> tuple[str, int]:
 
 @blueprint.post(
     "/<string:id>/test",
+    operation_id="test_account",
     summary="Sign in to its server, and send a test message if `to` is given",
     openapi_extensions={
         "requestBody": {"content": {"application/json": {"schema": AccountTestRequest.model_json_schema()}}}
     },
+    responses={200: documents.AccountReport},
 )
 @needs("manage")
 def test(path: AccountPath) -> Response:
     """The body may be left out."""
-    wanted = AccountTestRequest.model_validate(request.get_json(silent=True) or {})
+    wanted = AccountTestRequest.model_validate(bodies.optional())
     report = web().services.account_test.run(path.id, wanted.to)
     return jsonify({"ok": report.ok, "message": report.message, "dialogue": list(report.dialogue)})
 
 
-@blueprint.post("/<string:id>/pause", summary="Stop using a sender account")
+@blueprint.post(
+    "/<string:id>/pause",
+    operation_id="pause_account",
+    summary="Stop using a sender account",
+    responses={200: documents.Account},
+)
 @needs("manage")
 def pause(path: AccountPath) -> Response:
     web().services.sender_accounts.pause(path.id)
     return _one(path.id)
 
 
-@blueprint.post("/<string:id>/resume", summary="Use a sender account again")
+@blueprint.post(
+    "/<string:id>/resume",
+    operation_id="resume_account",
+    summary="Use a sender account again",
+    responses={200: documents.Account},
+)
 @needs("manage")
 def resume(path: AccountPath) -> Response:
     web().services.sender_accounts.resume(path.id)

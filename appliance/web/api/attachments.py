@@ -11,7 +11,7 @@ from appliance.db.models import Attachment
 from appliance.db.queries import attachments
 from appliance.errors import FieldError, InvalidInput, NotFound
 from appliance.services.attachments import StoredFile
-from appliance.web.api import representations
+from appliance.web.api import documents, representations
 from appliance.web.api.authentication import caller, needs
 from appliance.web.api.schemas import AttachmentPath, AttachmentRequest
 from appliance.web.context import web
@@ -36,7 +36,13 @@ _UPLOAD = {
 }
 
 
-@blueprint.post("", summary="Upload a file", openapi_extensions=_UPLOAD, responses={201: None})
+@blueprint.post(
+    "",
+    operation_id="upload_attachment",
+    summary="Upload a file",
+    openapi_extensions=_UPLOAD,
+    responses={201: documents.AttachmentDocument},
+)
 @needs("send")
 def upload() -> tuple[Response, int, dict[str, str]]:
     """Name its id in `attachments` of a message."""
@@ -51,13 +57,20 @@ def upload() -> tuple[Response, int, dict[str, str]]:
     return _one(attachment_id), 201, {"Location": f"/api/v1/attachments/{attachment_id}"}
 
 
-@blueprint.get("/<string:id>", summary="One uploaded file")
+@blueprint.get(
+    "/<string:id>",
+    operation_id="show_attachment",
+    summary="One uploaded file",
+    responses={200: documents.AttachmentDocument},
+)
 @needs("send")
 def show(path: AttachmentPath) -> Response:
     return _one(path.id)
 
 
-@blueprint.delete("/<string:id>", summary="Delete an uploaded file", responses={204: None})
+@blueprint.delete(
+    "/<string:id>", operation_id="delete_attachment", summary="Delete an uploaded file", responses={204: None}
+)
 @needs("send")
 def delete(path: AttachmentPath) -> tuple[str, int]:
     """Messages that have it keep it."""

@@ -1,7 +1,7 @@
 """The one table from errors to HTTP: a status, a stable code, and problem+json (RFC 9457)."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -22,8 +22,13 @@ from appliance.errors import (
     Unavailable,
     WrongState,
 )
+from appliance.web.api import error_codes
+from appliance.web.api.error_codes import ErrorCode
+from appliance.web.api.field_errors import field_errors
 
 log = structlog.get_logger(__name__)
+
+RETRY_AFTER = "5"  # seconds
 
 
 class Unauthenticated(ApplianceError):
@@ -34,43 +39,59 @@ class InvalidJson(ApplianceError):
     """The body is no JSON object."""
 
 
-CODES: dict[type[ApplianceError], tuple[HTTPStatus, str]] = {
-    InvalidJson: (HTTPStatus.BAD_REQUEST, "invalid_json"),
-    InvalidInput: (HTTPStatus.UNPROCESSABLE_ENTITY, "invalid_fields"),
-    Unauthenticated: (HTTPStatus.UNAUTHORIZED, "unauthenticated"),
-    Forbidden: (HTTPStatus.FORBIDDEN, "forbidden"),
-    NotFound: (HTTPStatus.NOT_FOUND, "not_found"),
-    WrongState: (HTTPStatus.CONFLICT, "wrong_state"),
-    Conflict: (HTTPStatus.CONFLICT, "conflict"),
-    IdempotencyKeyReused: (HTTPStatus.CONFLICT, "idempotency_key_reused"),
-    StorageUnavailable: (HTTPStatus.SERVICE_UNAVAILABLE, "storage_unavailable"),
-    Unavailable: (HTTPStatus.SERVICE_UNAVAILABLE, "temporarily_unavailable"),
+CODES: Mapping[type[ApplianceError], ErrorCode] = {
+    InvalidJson: error_codes.INVALID_JSON,
+    InvalidInput: error_codes.INVALID_FIELDS,
+    Unauthenticated: error_codes.UNAUTHENTICATED,
+    Forbidden: error_codes.FORBIDDEN,
+    NotFound: error_codes.NOT_FOUND,
+    WrongState: error_codes.WRONG_STATE,
+    Conflict: error_codes.CONFLICT,
+    IdempotencyKeyReused: error_codes.IDEMPOTENCY_KEY_REUSED,
+    StorageUnavailable: error_codes.STORAGE_UNAVAILABLE,
+    Unavailable: error_codes.TEMPORARILY_UNAVAILABLE,
 }
 
-_HTTP_CODES = {
-    HTTPStatus.NOT_FOUND: ("not_found", "There is nothing at this address. See /api/docs for those that there are."),
-    HTTPStatus.METHOD_NOT_ALLOWED: ("method_not_allowed", "This address does not take that method. See /api/docs."),
+_HTTP_CODES: Mapping[int, tuple[ErrorCode, str]] = {
+    HTTPStatus.NOT_FOUND: (
+        error_codes.NOT_FOUND,
+        "There is nothing at this address. See /api/docs for those that there are.",
+    ),
+    HTTPStatus.METHOD_NOT_ALLOWED: (
+        error_codes.METHOD_NOT_ALLOWED,
+        "This address does not take that method. See /api/docs.",
+    ),
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: (
-        "request_too_large",
+        error_codes.REQUEST_TOO_LARGE,
         "The request is larger than this appliance takes ([web] max_request_mb).",
     ),
-    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: ("unsupported_media_type", "Send JSON, with Content-Type: application/json."),
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: (
+        error_codes.UNSUPPORTED_MEDIA_TYPE,
+        "Send JSON, with Content-Type: application/json.",
+    ),
 }
 
 
 def problem(
-    status: HTTPStatus, code: str, detail: str, errors: Iterable[FieldError] = (), headers: dict[str, str] | None = None
+    code: ErrorCode,
+    detail: str,
+    errors: Iterable[FieldError] = (),
+    *,
+    status: HTTPStatus | None = None,
+    headers: Mapping[str, str] | None = None,
 ) -> Response:
+    """`status` is the code's own unless given."""
+    status = status or code.status
     body: dict[str, Any] = {
-        "type": f"/docs/errors/{code}",
-        "title": status.phrase,
+        "type": code.page,
+        "title": code.title,
         "status": int(status),
-        "code": code,
+        "code": code.code,
         "detail": detail,
         "errors": [{"field": error.field, "message": error.message, "code": error.code} for error in errors],
         "request_id": g.get("request_id", ""),
     }
-    return Response(json.dumps(body), status, headers, content_type="application/problem+json")
+    return Response(json.dumps(body), status, dict(headers or {}), content_type="application/problem+json")
 
 
 def register(app: Flask) -> None:
@@ -84,7 +105,7 @@ def answer(error: Exception) -> Any:
         case ApplianceError():
             return _of_appliance(error)
         case ValidationError():
-            return from_validation_of_view(error)
+            return _of_appliance(InvalidInput(field_errors(error)))
         case HTTPException():
             return _of_http(error)
     return _unexpected(error)
@@ -92,62 +113,38 @@ def answer(error: Exception) -> Any:
 
 def from_validation(error: ValidationError) -> Any:
     """What flask-openapi3 calls when a request does not fit its schema."""
-    if request.method in ("POST", "PUT", "PATCH") and not isinstance(request.get_json(silent=True), dict):
-        raise InvalidJson("The body must be a JSON object in UTF-8, sent with Content-Type: application/json.")
-    raise InvalidInput(_field_errors(error))
-
-
-def from_validation_of_view(error: ValidationError) -> Response:
-    """A view that checks a shape itself."""
-    return _of_appliance(InvalidInput(_field_errors(error)))
-
-
-def _field_errors(error: ValidationError) -> list[FieldError]:
-    return [_field_error(dict(one)) for one in error.errors(include_url=False, include_input=False)]
-
-
-def _field_error(error: dict[str, Any]) -> FieldError:
-    message = str(error["msg"]).removeprefix("Value error, ")
-    kind = error["type"]
-    if kind == "extra_forbidden":
-        return FieldError(
-            _path(error["loc"]), "There is no such field; check its spelling in /api/docs.", "unknown_field"
-        )
-    if kind == "missing":
-        return FieldError(_path(error["loc"]), "This field is required.", "required")
-    return FieldError(_path(error["loc"]), message[:1].upper() + message[1:], "invalid")
-
-
-def _path(location: tuple[int | str, ...]) -> str:
-    path = ""
-    for part in location:
-        path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else part
-    return path
+    raise InvalidInput(field_errors(error))
 
 
 def _of_appliance(error: ApplianceError) -> Response:
-    status, code = next((CODES[kind] for kind in type(error).__mro__ if kind in CODES), _INTERNAL)
-    if code == _INTERNAL[1]:
+    code = next((CODES[kind] for kind in type(error).__mro__ if kind in CODES), None)
+    if code is None:
         return _unexpected(error)
     errors = error.errors if isinstance(error, InvalidInput) else ()
     detail = "Some fields are not right; see errors." if errors else str(error)
-    headers = {HTTPStatus.SERVICE_UNAVAILABLE: {"Retry-After": "5"}, HTTPStatus.UNAUTHORIZED: _CHALLENGE}.get(status)
-    return problem(status, code, detail, errors, headers)
+    return problem(code, detail, errors, headers=_HEADERS.get(code.status))
 
 
 def _of_http(error: HTTPException) -> Any:
-    status = HTTPStatus(error.code or 500)
+    status = HTTPStatus(error.code or HTTPStatus.INTERNAL_SERVER_ERROR)
     if error.response is not None or status < HTTPStatus.BAD_REQUEST:
         return error
-    code, detail = _HTTP_CODES.get(status, (status.name.lower(), error.description or status.phrase))
-    return problem(status, code, detail)
+    usual = error_codes.BAD_REQUEST if status < HTTPStatus.INTERNAL_SERVER_ERROR else error_codes.INTERNAL_ERROR
+    code, detail = _HTTP_CODES.get(status, (usual, error.description or status.phrase))
+    return problem(code, detail, status=status, headers=_named_by(error))
+
+
+def _named_by(error: HTTPException) -> dict[str, str]:
+    """What the error says beside its text: Allow of a 405 (RFC 9110 section 15.5.6), Retry-After."""
+    return {name: value for name, value in error.get_headers() if name != "Content-Type"}
 
 
 def _unexpected(error: Exception) -> Response:
     log.error("a request failed", path=request.path, method=request.method, exc_info=error)
-    detail = "Something went wrong here. The log has it under this request_id."
-    return problem(HTTPStatus.INTERNAL_SERVER_ERROR, _INTERNAL[1], detail)
+    return problem(error_codes.INTERNAL_ERROR, "Something went wrong here. The log has it under this request_id.")
 
 
-_CHALLENGE = {"WWW-Authenticate": 'Bearer realm="postroom"'}
-_INTERNAL = (HTTPStatus.INTERNAL_SERVER_ERROR, "internal_error")
+_HEADERS: Mapping[HTTPStatus, Mapping[str, str]] = {
+    HTTPStatus.SERVICE_UNAVAILABLE: {"Retry-After": RETRY_AFTER},
+    HTTPStatus.UNAUTHORIZED: {"WWW-Authenticate": 'Bearer realm="postroom"'},
+}

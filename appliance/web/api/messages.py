@@ -6,11 +6,12 @@ from flask import Response, g, jsonify, request
 from flask_openapi3 import APIBlueprint, Tag
 
 from appliance.db.models.message import Priority
+from appliance.db.queries import attachments as stored_attachments
 from appliance.db.queries import messages
 from appliance.errors import FieldError, InvalidInput, NotFound
 from appliance.services.intake import within_limits
 from appliance.services.submission import Accepted, SubmitMessage, Submitter
-from appliance.web.api import attachments, paging, representations
+from appliance.web.api import attachments, documents, examples, paging, representations
 from appliance.web.api.authentication import caller, needs
 from appliance.web.api.schemas import MessagePath, MessageQuery, MessageRequest
 from appliance.web.context import web
@@ -32,8 +33,16 @@ _IDEMPOTENCY_PARAMETER = {
     ]
 }
 
+_RAW = {"content": {"message/rfc822": {"schema": {"type": "string"}, "example": examples.RAW}}}
 
-@blueprint.post("", summary="Submit a message", openapi_extensions=_IDEMPOTENCY_PARAMETER, responses={202: None})
+
+@blueprint.post(
+    "",
+    operation_id="submit_message",
+    summary="Submit a message",
+    openapi_extensions=_IDEMPOTENCY_PARAMETER,
+    responses={202: documents.Accepted, 409: None},
+)
 @needs("send")
 def submit(body: MessageRequest) -> tuple[Response, int, dict[str, str]]:
     """Durable before the answer: whatever happens after the 202, the message goes out or says why it does not."""
@@ -47,7 +56,7 @@ def submit(body: MessageRequest) -> tuple[Response, int, dict[str, str]]:
     return jsonify(_accepted(accepted)), 202, headers
 
 
-@blueprint.get("", summary="List messages")
+@blueprint.get("", operation_id="list_messages", summary="List messages", responses={200: documents.MessagePage})
 @needs("read")
 def index(query: MessageQuery) -> Response:
     """Newest first."""
@@ -56,8 +65,8 @@ def index(query: MessageQuery) -> Response:
         recipient=query.recipient,
         tag=query.tag,
         account=query.account,
-        since=_aware(query.since, "since"),
-        until=_aware(query.until, "until"),
+        since=query.since,
+        until=query.until,
         q=query.q,
         api_key_id=caller().sees_only,
     )
@@ -67,20 +76,48 @@ def index(query: MessageQuery) -> Response:
     return jsonify(paging.page(items, page.next_id))
 
 
-@blueprint.get("/<string:id>", summary="One message with everything that happened to it")
+@blueprint.get(
+    "/<string:id>",
+    operation_id="show_message",
+    summary="One message with everything that happened to it",
+    responses={200: documents.MessageDetail},
+)
 @needs("read")
 def show(path: MessagePath) -> Response:
     return _one(path.id)
 
 
-@blueprint.post("/<string:id>/cancel", summary="Cancel a message that is not being sent yet")
+@blueprint.get(
+    "/<string:id>/raw",
+    operation_id="show_raw_message",
+    summary="The message in RFC 5322 form",
+    responses={200: _RAW, 409: None},
+)
+@needs("read")
+def raw(path: MessagePath) -> Response:
+    """As it was sent, or as it would be sent now: headers, bodies, attachments."""
+    data = web().services.raw_messages.render(path.id, api_key_id=caller().sees_only)
+    return Response(data, headers={"Content-Disposition": "attachment"}, content_type="message/rfc822")
+
+
+@blueprint.post(
+    "/<string:id>/cancel",
+    operation_id="cancel_message",
+    summary="Cancel a message that is not being sent yet",
+    responses={200: documents.MessageDetail, 409: None},
+)
 @needs("send")
 def cancel(path: MessagePath) -> Response:
     web().services.messages.cancel(path.id, api_key_id=caller().sees_only)
     return _one(path.id)
 
 
-@blueprint.post("/<string:id>/retry", summary="Queue a message again for those who did not get it")
+@blueprint.post(
+    "/<string:id>/retry",
+    operation_id="retry_message",
+    summary="Queue a message again for those who did not get it",
+    responses={200: documents.MessageDetail, 409: None},
+)
 @needs("send")
 def retry(path: MessagePath) -> Response:
     web().services.messages.retry(path.id, api_key_id=caller().sees_only)
@@ -92,7 +129,8 @@ def _one(message_id: str) -> Response:
         detail = messages.detail(session, message_id, api_key_id=caller().sees_only)
         if detail is None:
             raise NotFound("message", message_id)
-        return jsonify(representations.message_detail(detail))
+        files = stored_attachments.of_message(session, message_id)
+        return jsonify(representations.message_detail(detail, files))
 
 
 def _command(body: MessageRequest) -> SubmitMessage:
@@ -130,9 +168,3 @@ def _idempotency_key() -> str | None:
         remedy = f"Send 1 to {LONGEST_KEY} printable ASCII characters, such as a UUID."
         raise InvalidInput([FieldError("Idempotency-Key", remedy)])
     return key
-
-
-def _aware(moment: Any, field: str) -> Any:
-    if moment is not None and moment.tzinfo is None:
-        raise InvalidInput([FieldError(field, "Give an offset: 2026-11-24T08:00:00Z or 2026-11-24T09:00:00+01:00.")])
-    return moment

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from appliance.clock import local_date
-from appliance.db.models import DeliveryAttempt, Message, Recipient, SenderAccount
+from appliance.db.models import DeliveryAttempt, Message, MessageAttachment, Recipient, SenderAccount
 from appliance.db.models.message import Priority
 from appliance.db.queries.messages import Detail
 from appliance.services.explanation import Scene, explain
@@ -36,7 +36,7 @@ def message_summary(message: Message, recipients: Sequence[Recipient]) -> dict[s
     }
 
 
-def message_detail(detail: Detail) -> dict[str, Any]:
+def message_detail(detail: Detail, files: Sequence[MessageAttachment]) -> dict[str, Any]:
     message = detail.message
     return message_summary(message, detail.recipients) | {
         "from": {"email": message.sender_email, "name": message.sender_name} if message.sender_email else None,
@@ -44,6 +44,7 @@ def message_detail(detail: Detail) -> dict[str, Any]:
         "text": detail.body.text if detail.body else None,
         "html": detail.body.html if detail.body else None,
         "headers": message.headers,
+        "attachments": [_attachment(file) for file in files],
         "metadata": message.meta,
         "message_id": message.rfc_message_id,
         "request_id": message.request_id,
@@ -98,6 +99,16 @@ def _recipient(recipient: Recipient) -> dict[str, Any]:
         "reply_code": recipient.reply_code,
         "reply_text": recipient.reply_text or None,
         "finished_at": moment(recipient.finished_at),
+    }
+
+
+def _attachment(file: MessageAttachment) -> dict[str, Any]:
+    return {
+        "filename": file.filename,
+        "size": file.size,
+        "content_type": file.content_type,
+        "content_id": file.content_id,
+        "sha256": file.sha256,
     }
 
 

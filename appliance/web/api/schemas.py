@@ -1,5 +1,7 @@
 """The shapes of requests: one source for validation and for the OpenAPI document."""
 
+import functools
+from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -9,10 +11,14 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    StrictBool,
+    StrictInt,
+    ValidationInfo,
     WithJsonSchema,
     field_validator,
     model_validator,
 )
+from pydantic_core import PydanticCustomError
 
 from appliance.db.models.message import MessageStatus
 from appliance.services import intake
@@ -31,9 +37,18 @@ _ADDRESS_SCHEMA = {
 }
 
 AddressField = Annotated[Any, BeforeValidator(intake.address), WithJsonSchema(_ADDRESS_SCHEMA)]
-Subject = Annotated[str, AfterValidator(intake.one_line)]
-Body = Annotated[str, AfterValidator(intake.body)]
-Tag = Annotated[str, AfterValidator(intake.tag)]
+Subject = Annotated[str, AfterValidator(intake.subject), Field(json_schema_extra={"maxLength": intake.LONGEST_SUBJECT})]
+Text = Annotated[str, AfterValidator(intake.plain_text)]
+Tag = Annotated[
+    str,
+    AfterValidator(intake.tag),
+    Field(json_schema_extra={"minLength": 1, "maxLength": intake.LONGEST_TAG}),
+]
+Headers = Annotated[dict[str, str], AfterValidator(intake.headers)]
+Metadata = Annotated[dict[str, Any], AfterValidator(intake.metadata)]
+Instant = Annotated[
+    datetime, BeforeValidator(intake.instant), WithJsonSchema({"type": "string", "format": "date-time"})
+]
 
 
 class Request(BaseModel):
@@ -42,13 +57,33 @@ class Request(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
+class Query(Request):
+    """flask-openapi3 asks for the schema at each request, which takes longer than the query itself."""
+
+    @classmethod
+    def model_json_schema(cls, *arguments: Any, **options: Any) -> dict[str, Any]:
+        return _made_once(super().model_json_schema, arguments, tuple(options.items()))
+
+
+@functools.cache
+def _made_once(
+    make: Callable[..., dict[str, Any]], arguments: tuple[Any, ...], options: tuple[tuple[str, Any], ...]
+) -> dict[str, Any]:
+    return make(*arguments, **dict(options))
+
+
+def _refusal(field: str, message: str, code: str = "invalid") -> PydanticCustomError:
+    """`field` is what the client is told, wherever it was noticed."""
+    return PydanticCustomError("rule", "{message}", {"message": message, "field": field, "code": code})
+
+
 class AttachmentRequest(Request):
     """Either the `id` of an uploaded file, or its bytes."""
 
-    id: str | None = Field(default=None, max_length=40, description="Of a file uploaded with POST /attachments.")
-    filename: str | None = Field(default=None, max_length=1000)
+    id: Text | None = Field(default=None, max_length=40, description="Of a file uploaded with POST /attachments.")
+    filename: Text | None = Field(default=None, max_length=1000)
     content: str | None = Field(default=None, description="The bytes in base64.")
-    content_type: str | None = Field(default=None, max_length=255, description="Guessed from the name if left out.")
+    content_type: Text | None = Field(default=None, max_length=255, description="Guessed from the name if left out.")
     content_id: Annotated[str, AfterValidator(intake.content_id)] | None = Field(
         default=None, description='What the HTML calls it: `<img src="cid:logo">`.'
     )
@@ -77,7 +112,9 @@ class MessageRequest(Request):
 
     to: list[AddressField] = Field(default=[], max_length=1000, description="Recipients that everybody sees.")
     cc: list[AddressField] = Field(default=[], max_length=1000)
-    bcc: list[AddressField] = Field(default=[], max_length=1000, description="Recipients that nobody else sees.")
+    bcc: list[AddressField] = Field(
+        default=[], max_length=1000, validate_default=True, description="Recipients that nobody else sees."
+    )
     reply_to: list[AddressField] = Field(default=[], max_length=20)
     sender: AddressField | None = Field(
         default=None,
@@ -85,96 +122,144 @@ class MessageRequest(Request):
         description="Whom it is from; without it, the sender account that it goes out through.",
     )
     subject: Subject
-    text: Body | None = Field(default=None, description="Without it, the text is derived from `html`.")
-    html: Body | None = None
+    text: Text | None = Field(default=None, description="Without it, the text is derived from `html`.")
+    html: Text | None = Field(default=None, validate_default=True)
     attachments: list[AttachmentRequest] = Field(default=[], max_length=50)
-    headers: dict[str, str] = Field(default={}, max_length=50)
+    headers: Headers = Field(default={}, max_length=50)
     tags: list[Tag] = Field(default=[], max_length=20)
-    metadata: Annotated[dict[str, Any], AfterValidator(intake.metadata)] = Field(
+    metadata: Metadata = Field(
         default={}, description="Anything of yours; it comes back with the message and is never sent."
     )
     priority: Literal["high", "normal", "low"] = "normal"
-    account: str | None = Field(default=None, description="The id of the sender account to use, and no other.")
+    account: Text | None = Field(
+        default=None, max_length=40, description="The id of the sender account to use, and no other."
+    )
 
-    @field_validator("headers")
+    # A field that is wrong is not in `info.data`; then its own error is enough.
+
+    @field_validator("bcc")
     @classmethod
-    def _checked_headers(cls, headers: dict[str, str]) -> dict[str, str]:
-        for name, value in headers.items():
-            intake.header(name, value)
-        return headers
+    def _some_recipient(cls, bcc: list[Address], info: ValidationInfo) -> list[Address]:
+        if not bcc and info.data.get("to") == [] and info.data.get("cc") == []:
+            raise _refusal("to", "Name at least one recipient in 'to', 'cc' or 'bcc'.", "required")
+        return bcc
+
+    @field_validator("html")
+    @classmethod
+    def _some_content(cls, html: str | None, info: ValidationInfo) -> str | None:
+        if html is None and info.data.get("text", "") is None:
+            raise _refusal("text", "Give 'text', 'html' or both.", "required")
+        return html
 
     def recipients(self, kind: Literal["to", "cc", "bcc", "reply_to"]) -> tuple[Address, ...]:
         return tuple(getattr(self, kind))
 
 
+Host = Annotated[Text, Field(max_length=253, description="Of the SMTP server.")]
+Username = Annotated[Text, Field(max_length=320)]
+Password = Annotated[
+    Text, Field(max_length=4096, description="Never shown again.", json_schema_extra={"writeOnly": True})
+]
+Email = Annotated[str, AfterValidator(intake.plain_text), AfterValidator(intake.email)]
+Port = Annotated[StrictInt, Field(ge=1, le=65535)]
+DailyLimit = Annotated[StrictInt, Field(ge=0, le=2_000_000_000)]
+AccountPriority = Annotated[StrictInt, Field(ge=-1000, le=1000, description="Higher is used first.")]
+Security = Literal["none", "starttls", "tls"]
+
+
 class AccountRequest(Request):
-    name: str
-    email: str
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "example": {
+                "name": "Shop",
+                "email": "shop@example.com",
+                "host": "smtp.example.com",
+                "security": "starttls",
+                "username": "shop@example.com",
+                "password": "the password of that login",
+                "daily_limit": 500,
+            }
+        },
+    )
+
+    name: Text = Field(max_length=200, description="Recipients see it as the sender's name.")
+    email: Email = Field(description="What messages come from.")
     transport: Literal["smtp", "mailbox"] = "smtp"
-    host: str = ""
-    port: int | None = Field(default=None, description="Without it, the usual port of `security`.")
-    security: Literal["none", "starttls", "tls"] = "starttls"
-    username: str = ""
-    password: str | None = Field(default=None, description="Never shown again.")
-    daily_limit: int | None = Field(default=None, description="Messages a calendar day; null: no limit.")
-    priority: int = Field(default=0, description="Higher is used first.")
-    active: bool = True
+    host: Host = ""
+    port: Port | None = Field(default=None, description="Without it, the usual port of `security`.")
+    security: Security = "starttls"
+    username: Username = ""
+    password: Password | None = None
+    daily_limit: DailyLimit | None = Field(default=None, description="Messages a calendar day; null: no limit.")
+    priority: AccountPriority = 0
+    active: StrictBool = True
 
 
 class AccountChange(Request):
     """Fields that are left out stay as they are; an empty password keeps the stored one."""
 
-    name: str | None = None
-    email: str | None = None
-    transport: Literal["smtp", "mailbox"] | None = None
-    host: str | None = None
-    port: int | None = None
-    security: Literal["none", "starttls", "tls"] | None = None
-    username: str | None = None
-    password: str | None = None
-    daily_limit: int | None = None
-    priority: int | None = None
-    active: bool | None = None
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"example": {"daily_limit": 1000, "priority": 10}})
+
+    # The defaults are never used: only what is given counts.
+    name: Text = Field(default="", max_length=200)
+    email: Email = ""
+    transport: Literal["smtp", "mailbox"] = "smtp"
+    host: Host = ""
+    port: Port | None = Field(default=None, description="null: the usual port of `security`.")
+    security: Security = "starttls"
+    username: Username = ""
+    password: Password | None = None
+    daily_limit: DailyLimit | None = Field(default=None, description="null: no limit.")
+    priority: AccountPriority = 0
+    active: StrictBool = True
 
     def changes(self) -> dict[str, Any]:
-        """Only `daily_limit`, `port` and `password` may be set to null."""
-        nullable = ("daily_limit", "port", "password")
-        given = self.model_dump(exclude_unset=True)
-        return {name: value for name, value in given.items() if value is not None or name in nullable}
+        """What was given, and only that. None is among the values where null has a meaning."""
+        return self.model_dump(exclude_unset=True)
 
 
 class AccountTestRequest(Request):
-    to: str | None = Field(default=None, description="Also send a test message there.")
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"example": {"to": "ann@example.com"}})
+
+    to: Text | None = Field(default=None, description="Also send a test message there.")
 
 
-class PageQuery(Request):
+class PageQuery(Query):
     limit: int = Field(default=50, ge=1, le=200)
-    cursor: str | None = Field(default=None, description="`next_cursor` of the page before.")
+    cursor: Text | None = Field(default=None, max_length=200, description="`next_cursor` of the page before.")
+
+
+def _split(values: Any) -> Any:
+    """`?status=failed&status=held` and `?status=failed,held` are the same."""
+    return [one for value in values for one in value.split(",") if one] if isinstance(values, list) else values
 
 
 class MessageQuery(PageQuery):
-    status: list[MessageStatus] = Field(default=[], description="One or more states.")
-    recipient: str = Field(default="", max_length=320, description="An address, or the start of one.")
-    tag: str = Field(default="", max_length=64)
-    account: str = Field(default="", max_length=40)
-    since: datetime | None = Field(default=None, description="RFC 3339; accepted at or after this moment.")
-    until: datetime | None = Field(default=None, description="RFC 3339; accepted before this moment.")
-    q: str = Field(
+    status: Annotated[list[MessageStatus], BeforeValidator(_split)] = Field(
+        default=[], description="One or more states: repeat the parameter, or separate them by commas."
+    )
+    recipient: Text = Field(default="", max_length=320, description="An address, or the start of one.")
+    tag: Text = Field(default="", max_length=64)
+    account: Text = Field(default="", max_length=40, description="The id of a sender account.")
+    since: Instant | None = Field(default=None, description="RFC 3339; accepted at or after this moment.")
+    until: Instant | None = Field(default=None, description="RFC 3339; accepted before this moment.")
+    q: Text = Field(
         default="", max_length=200, description="Part of the subject, or a message, Message-ID or request id."
     )
 
 
 class MessagePath(BaseModel):
-    id: str
+    id: Text = Field(description="Of a message, such as msg_01jd3v…")
 
 
 class AttachmentPath(BaseModel):
-    id: str
+    id: Text = Field(description="Of an uploaded file, such as att_01jd3v…")
 
 
 class AccountPath(BaseModel):
-    id: str
+    id: Text = Field(description="Of a sender account, such as acc_01jd3v…")
 
 
 class InspectPath(BaseModel):
-    what: str
+    what: Text = Field(description="active, reserved, stats, registered or ping")

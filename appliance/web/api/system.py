@@ -8,7 +8,7 @@ from flask_openapi3 import APIBlueprint, Tag
 from appliance import __version__
 from appliance.db.queries import messages
 from appliance.health import Health
-from appliance.web.api import representations
+from appliance.web.api import documents, representations
 from appliance.web.api.authentication import needs
 from appliance.web.api.schemas import InspectPath
 from appliance.web.context import web
@@ -18,7 +18,7 @@ TAG = Tag(name="system", description="Components, queue depth, the worker.")
 blueprint = APIBlueprint("system", __name__, url_prefix="/system", abp_tags=[TAG])
 
 
-@blueprint.get("", summary="Components and queue depth")
+@blueprint.get("", operation_id="show_system", summary="Components and queue depth", responses={200: documents.System})
 @needs("manage")
 def show() -> Response:
     telemetry = web().telemetry
@@ -40,7 +40,12 @@ def show() -> Response:
     )
 
 
-@blueprint.get("/inspect/<string:what>", summary="Ask the worker: active, reserved, stats, registered or ping")
+@blueprint.get(
+    "/inspect/<string:what>",
+    operation_id="inspect_worker",
+    summary="Ask the worker: active, reserved, stats, registered or ping",
+    responses={200: documents.Inspection},
+)
 @needs("manage")
 def inspect(path: InspectPath) -> Response:
     return jsonify(web().telemetry.inspect(path.what))

@@ -1,0 +1,92 @@
+"""Reads JSON so strictly that two programs cannot read it differently, and says where it stopped."""
+
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+from flask import Flask, current_app, request
+from flask.json.provider import DefaultJSONProvider
+from werkzeug.exceptions import UnsupportedMediaType
+
+from appliance.web.api.errors import InvalidJson
+
+METHODS = ("POST", "PUT", "PATCH")
+
+
+class StrictJson(DefaultJSONProvider):
+    """RFC 8259 in UTF-8, and of RFC 7493 that no name occurs twice in an object. Refuses with ValueError."""
+
+    def loads(self, s: str | bytes, **kwargs: Any) -> Any:
+        text = s.decode("utf-8-sig") if isinstance(s, bytes) else s
+        try:
+            return super().loads(text, object_pairs_hook=_object, parse_constant=_no_number, **kwargs)
+        except RecursionError as error:
+            raise ValueError("there are too many levels in it") from error
+
+
+def register(app: Flask) -> None:
+    app.json = StrictJson(app)
+
+
+def check() -> None:
+    """Before each request of the API: whoever takes a body gets a JSON object.
+
+    Raises:
+        UnsupportedMediaType: it is not declared as JSON.
+        InvalidJson: it is something else than a JSON object.
+    """
+    if request.method in METHODS and _takes_body(current_app.view_functions.get(request.endpoint or "")):
+        _object_of_request()
+
+
+def optional() -> dict[str, Any]:
+    """The body of an operation that needs none. Raises as `check` does if there is one."""
+    return _object_of_request() if request.get_data() else {}
+
+
+def _takes_body(view: Callable[..., Any] | None) -> bool:
+    return "body" in getattr(view, "__annotations__", {})
+
+
+def _object_of_request() -> dict[str, Any]:
+    if not request.is_json:
+        raise UnsupportedMediaType
+    body = request.get_json(silent=True)
+    if not isinstance(body, dict):
+        raise InvalidJson(f"The body must be a JSON object in UTF-8: {_reason()}.")
+    return body
+
+
+def _reason() -> str:
+    data = request.get_data()
+    if not data.strip():
+        return "it is empty"
+    try:
+        found = current_app.json.loads(data)
+    except UnicodeDecodeError as error:
+        return f"byte {error.start} is not UTF-8"
+    except ValueError as error:
+        return str(error)
+    return f"it is {_NAMES.get(type(found), 'a number')}"
+
+
+_NAMES: dict[type, str] = {list: "an array", str: "a text", bool: "true or false", type(None): "null"}
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) != len(pairs):
+        raise ValueError(f"the name {_repeated(pairs)[:100]!r} occurs twice in one object")
+    return made
+
+
+def _repeated(pairs: list[tuple[str, Any]]) -> str:
+    seen: set[str] = set()
+    for name, _ in pairs:
+        if name in seen:
+            return name
+        seen.add(name)
+    raise AssertionError("every name is there once")
+
+
+def _no_number(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is no JSON number")

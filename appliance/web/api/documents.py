@@ -1,0 +1,184 @@
+"""The shapes of answers, for the OpenAPI document. Nothing is validated against them while serving; tests do that."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
+
+from appliance.db.models.delivery_attempt import AttemptOutcome
+from appliance.db.models.message import MessageStatus
+from appliance.db.models.recipient import RecipientKind, RecipientStatus
+from appliance.db.models.sender_account import AccountState, TransportKind
+from appliance.health import Status
+
+Moment = Annotated[str, WithJsonSchema({"type": "string", "format": "date-time"})]
+Priority = Literal["high", "normal", "low"]
+
+
+class Document(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class FieldProblem(Document):
+    field: str = Field(description="The path of the field, such as to[1].email.")
+    message: str = Field(description="What would be right, for a person.")
+    code: str
+
+
+class Problem(Document):
+    """RFC 9457. Decide by `code`: the list of codes is closed, and each has a page under /docs/errors/."""
+
+    type: str = Field(description="The page of the code.")
+    title: str
+    status: int
+    code: str
+    detail: str
+    errors: list[FieldProblem] = Field(description="Every wrong field; empty for errors of another kind.")
+    request_id: str = Field(description="Also in the header X-Request-ID and in the log.")
+
+
+class Accepted(Document):
+    id: str
+    status: MessageStatus
+    created_at: Moment
+
+
+class Addressee(Document):
+    email: str
+    name: str
+
+
+class MessageSummary(Document):
+    id: str
+    status: MessageStatus
+    subject: str
+    to: list[Addressee]
+    cc: list[Addressee]
+    bcc: list[Addressee]
+    priority: Priority
+    tags: list[str]
+    account: str | None = Field(description="The sender account that the message asked for.")
+    attempt_count: int
+    created_at: Moment
+    due_at: Moment | None = Field(description="When it is looked at next; null: it waits for a person, or has ended.")
+    finished_at: Moment | None
+
+
+class MessagePage(Document):
+    items: list[MessageSummary]
+    next_cursor: str | None = Field(description="For `cursor` of the next page; null: this is the last one.")
+
+
+class RecipientDocument(Document):
+    email: str
+    name: str
+    kind: RecipientKind
+    status: RecipientStatus
+    reply_code: int | None = Field(description="What the SMTP server said to it.")
+    reply_text: str | None
+    finished_at: Moment | None
+
+
+class Attempt(Document):
+    number: int
+    account: str | None
+    account_name: str
+    server: str | None
+    stage: str | None = Field(description="How far the SMTP conversation came.")
+    outcome: AttemptOutcome
+    reply_code: int | None
+    reply_text: str | None
+    started_at: Moment
+    duration_ms: int
+
+
+class AttachmentOfMessage(Document):
+    filename: str
+    size: int
+    content_type: str
+    content_id: str | None
+    sha256: str
+
+
+class MessageDetail(MessageSummary):
+    sender: Addressee | None = Field(alias="from", description="null: the sender account that it goes out through.")
+    reply_to: list[Addressee]
+    text: str | None
+    html: str | None
+    headers: dict[str, str]
+    attachments: list[AttachmentOfMessage]
+    metadata: dict[str, Any]
+    message_id: str = Field(description="The Message-ID that mail programs see; the same at every attempt.")
+    request_id: str = Field(description="X-Request-ID of the request that submitted it.")
+    reason: str | None
+    explanation: str = Field(description="One sentence: what it waits for, until when, and what a person could do.")
+    recipients: list[RecipientDocument]
+    attempts: list[Attempt]
+
+
+class AttachmentDocument(Document):
+    id: str
+    filename: str
+    size: int
+    content_type: str
+    sha256: str
+    created_at: Moment
+    expires_at: Moment = Field(description="Until then messages can name it.")
+
+
+class Account(Document):
+    id: str
+    name: str
+    email: str
+    transport: TransportKind
+    host: str
+    port: int
+    security: Literal["none", "starttls", "tls"]
+    username: str
+    has_password: bool = Field(description="The password itself is never shown.")
+    daily_limit: int | None
+    priority: int
+    active: bool
+    sent_today: int
+    state: AccountState
+    last_error: str | None
+    last_error_at: Moment | None
+    resting_until: Moment | None
+    created_at: Moment
+    updated_at: Moment
+
+
+class AccountPage(Document):
+    items: list[Account]
+    next_cursor: str | None
+
+
+class AccountReport(Document):
+    ok: bool
+    message: str
+    dialogue: list[str] = Field(description="The SMTP conversation, without the password.")
+
+
+class Component(Document):
+    name: str
+    status: Status
+    detail: str
+    since: Moment | None
+    restarts: int
+
+
+class System(Document):
+    version: str
+    started_at: Moment
+    timezone: str
+    components: list[Component]
+    messages: dict[MessageStatus, int]
+    oldest: dict[MessageStatus, Moment] = Field(description="When the oldest message in each unfinished state came.")
+    broker_queues: dict[str, int]
+    schedule: dict[str, Moment | None] = Field(description="When each periodic task runs next.")
+    gauges: dict[str, float]
+
+
+class Inspection(BaseModel):
+    """What the worker answers, by worker name."""
+
+    model_config = ConfigDict(extra="allow")

@@ -1,0 +1,55 @@
+"""From what pydantic found to what a client is told: one entry a field, named by its path in the request."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from pydantic import ValidationError
+
+from appliance.errors import FieldError
+from appliance.services.intake import InvalidEntries
+
+LONGEST_PATH = 200  # an unknown field is named by whoever sent it
+
+_REQUIRED = "This field is required."
+_UNKNOWN = "There is no such field; check its spelling in /api/docs."
+
+
+def field_errors(error: ValidationError) -> list[FieldError]:
+    """Every wrong field, each once, in the order of the schema."""
+    found = [one for entry in error.errors(include_url=False, include_input=False) for one in _of_entry(dict(entry))]
+    return list(dict.fromkeys(found))
+
+
+def _of_entry(entry: dict[str, Any]) -> Iterator[FieldError]:
+    raised = entry.get("ctx", {}).get("error")
+    if isinstance(raised, InvalidEntries):
+        for where, message in raised.entries:
+            yield FieldError(_path((*entry["loc"], *where)), _sentence(message))
+    elif entry["type"] == "extra_forbidden":
+        yield FieldError(_path(entry["loc"]), _UNKNOWN, "unknown_field")
+    elif entry["type"] == "missing":
+        yield FieldError(_path(entry["loc"]), _REQUIRED, "required")
+    elif entry["type"] == "too_long":
+        yield FieldError(_path(entry["loc"]), _sentence(str(entry["msg"])), "too_many")
+    else:
+        yield _other(entry)
+
+
+def _other(entry: dict[str, Any]) -> FieldError:
+    """A rule of ours may name another field than the one that it was noticed at, and a code of its own."""
+    context = entry.get("ctx", {})
+    location = (*entry["loc"][:-1], context["field"]) if "field" in context else entry["loc"]
+    return FieldError(_path(location), _sentence(str(entry["msg"])), context.get("code", "invalid"))
+
+
+def _sentence(message: str) -> str:
+    message = message.removeprefix("Value error, ")
+    return message[:1].upper() + message[1:]
+
+
+def _path(location: tuple[int | str, ...]) -> str:
+    """`("to", 1, "email")` -> `to[1].email`."""
+    path = ""
+    for part in location:
+        path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else part
+    return path if len(path) <= LONGEST_PATH else f"{path[: LONGEST_PATH - 3]}..."

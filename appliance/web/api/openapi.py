@@ -1,0 +1,134 @@
+"""Completes the OpenAPI document: which scope opens an operation, how it can fail, and what its answer looks like."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from flask_openapi3 import OpenAPI
+
+from appliance.web.api import error_codes
+from appliance.web.api.documents import Problem
+from appliance.web.api.error_codes import ERROR_CODES, ErrorCode
+from appliance.web.api.examples import EXAMPLES
+
+SCHEMAS = "#/components/schemas/"
+HEADERS = "#/components/headers/"
+
+ALWAYS = (
+    error_codes.UNAUTHENTICATED,
+    error_codes.FORBIDDEN,
+    error_codes.INTERNAL_ERROR,
+    error_codes.STORAGE_UNAVAILABLE,
+    error_codes.TEMPORARILY_UNAVAILABLE,
+)
+WITH_BODY = (error_codes.REQUEST_TOO_LARGE, error_codes.INVALID_FIELDS)
+WITH_JSON = (error_codes.INVALID_JSON, error_codes.UNSUPPORTED_MEDIA_TYPE)
+REPLAYED = error_codes.IDEMPOTENCY_KEY_REUSED
+
+_REQUEST_ID = {
+    "description": "The request's own X-Request-ID if it had one; it stands in the log as well.",
+    "schema": {"type": "string"},
+}
+
+
+def complete(app: OpenAPI) -> None:
+    """Goes after the last operation was registered; the document is made once."""
+    document = app.api_doc  # made here, kept and served by flask-openapi3
+    _set_components(document["components"], unused=app.validation_error_model.__name__)
+    scopes = _scopes(app)
+    for path, method, operation in operations(document):
+        _complete(operation, scopes[path, method])
+
+
+def operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Path, method in lower case, operation."""
+    for path, item in document["paths"].items():
+        for method, operation in item.items():
+            yield path, method, operation
+
+
+def _set_components(components: dict[str, Any], *, unused: str) -> None:
+    """flask-openapi3's own shape of an error is not ours."""
+    schemas = components["schemas"]
+    for name in [name for name in schemas if name in (unused, "ValidationErrorDetail")]:
+        del schemas[name]
+    problem = Problem.model_json_schema(ref_template=SCHEMAS + "{model}")
+    schemas.update(problem.pop("$defs"))
+    schemas["Problem"] = problem
+    components["headers"] = {"X-Request-ID": _REQUEST_ID}
+
+
+def _scopes(app: OpenAPI) -> dict[tuple[str, str], str]:
+    return {
+        (re.sub(r"<(?:[^<:>]+:)?([^<>]+)>", r"{\1}", rule.rule), method.lower()): scope
+        for rule in app.url_map.iter_rules()
+        if (scope := getattr(app.view_functions[rule.endpoint], "scope", None))
+        for method in rule.methods or ()
+    }
+
+
+def _complete(operation: dict[str, Any], scope: str) -> None:
+    described = operation.get("description", "").replace("<br/>", " ")
+    operation["description"] = f"{described} Needs an API key with the scope `{scope}`.".strip()
+    operation["security"] = [{"api_key": [scope]}]  # OpenAPI 3.1 lets any kind of scheme name the roles it needs
+    responses = operation["responses"]
+    conflict = responses.pop("409", None)
+    responses.pop("422", None)  # flask-openapi3's own
+    for answer in responses.values():
+        _give_example(answer)
+    for code in _codes(operation, conflicts=conflict is not None):
+        _add_problem(responses, code)
+    operation["responses"] = {status: _with_request_id(responses[status]) for status in sorted(responses)}
+
+
+def _give_example(answer: dict[str, Any]) -> None:
+    content = answer.get("content", {}).get("application/json")
+    if content is not None:
+        content["example"] = EXAMPLES[content["schema"]["$ref"].removeprefix(SCHEMAS)]
+
+
+def _codes(operation: dict[str, Any], *, conflicts: bool) -> Iterator[ErrorCode]:
+    """In the order of the table, each once."""
+    parameters = operation.get("parameters", [])
+    possible = set(ALWAYS)
+    if "requestBody" in operation:
+        possible |= set(WITH_BODY)
+    if "application/json" in operation.get("requestBody", {}).get("content", {}):
+        possible |= set(WITH_JSON)
+    if parameters:
+        possible.add(error_codes.INVALID_FIELDS)
+    if any(one["in"] == "path" for one in parameters):
+        possible.add(error_codes.NOT_FOUND)
+    if conflicts:
+        replayed = any(one["name"] == "Idempotency-Key" for one in parameters)
+        possible.add(REPLAYED if replayed else error_codes.WRONG_STATE)
+    return (code for code in ERROR_CODES.values() if code in possible)
+
+
+def _add_problem(responses: dict[str, Any], code: ErrorCode) -> None:
+    answer = responses.setdefault(
+        str(int(code.status)),
+        {
+            "description": "",
+            "content": {"application/problem+json": {"schema": {"$ref": f"{SCHEMAS}Problem"}, "examples": {}}},
+        },
+    )
+    answer["description"] = f"{answer['description']} `{code.code}`: {code.title}.".strip()
+    answer["content"]["application/problem+json"]["examples"][code.code] = {"value": _example(code)}
+
+
+def _example(code: ErrorCode) -> dict[str, Any]:
+    wrong = {"field": "to[0]", "message": "Write it as name@example.com.", "code": "invalid"}
+    return {
+        "type": code.page,
+        "title": code.title,
+        "status": int(code.status),
+        "code": code.code,
+        "detail": code.remedy,
+        "errors": [wrong] if code is error_codes.INVALID_FIELDS else [],
+        "request_id": "req_5b1c7e0f9a2d4c6e8b3f1a70",
+    }
+
+
+def _with_request_id(answer: dict[str, Any]) -> dict[str, Any]:
+    return {**answer, "headers": {**answer.get("headers", {}), "X-Request-ID": {"$ref": f"{HEADERS}X-Request-ID"}}}

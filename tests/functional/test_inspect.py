@@ -1,0 +1,68 @@
+"""`python run.py inspect` asks the running appliance."""
+
+import json
+from typing import Any
+
+from tests.functional.conftest import MakeAppliance
+from tests.functional.mail import message, post, wait_for_status
+from tests.functional.processes import Appliance
+from tests.smtp_sink import SmtpSink
+from tests.waiting import wait_until
+
+SEND_TASK = "appliance.tasks.email_tasks.send_email_task"
+PERIODIC_TASKS = {
+    "appliance.tasks.scheduled_tasks.cleanup_expired_attachments",
+    "appliance.tasks.scheduled_tasks.reset_email_daily_counts",
+}
+
+
+def _ask(appliance: Appliance, what: str) -> Any:
+    """What the worker answers to the command, without its name."""
+    [answer] = json.loads(appliance.command("inspect", what).stdout).values()
+    return answer
+
+
+def test_registered_names_our_tasks(shared: Appliance) -> None:
+    assert {SEND_TASK, *PERIODIC_TASKS} <= set(_ask(shared, "registered"))
+
+
+def test_stats_tell_the_process_and_its_pool(shared: Appliance) -> None:
+    stats = _ask(shared, "stats")
+
+    assert stats["pid"] == shared.os_process().pid
+    assert stats["pool"]["max-concurrency"] == 64
+
+
+def test_nothing_is_reserved_at_rest(shared: Appliance) -> None:
+    wait_until(lambda: _ask(shared, "reserved") == [])
+
+
+def test_active_shows_a_delivery_at_work(shared: Appliance, shared_sink: SmtpSink) -> None:
+    shared_sink.delay("END_OF_DATA", 4, times=1)
+    message_id = post(shared, "slow@example.com")
+    wait_until(lambda: message(shared, message_id)["status"] == "sending")
+
+    [task] = _ask(shared, "active")
+
+    assert task["name"] == SEND_TASK
+    assert message_id in json.dumps(task)
+    wait_for_status(shared, message_id, "sent")
+
+
+def test_nobody_to_ask_is_one_line(make_appliance: MakeAppliance) -> None:
+    appliance = make_appliance()
+
+    ended = appliance.command("inspect", "stats", check=False)
+
+    assert ended.returncode == 1
+    assert ended.stdout == ""
+    assert ended.stderr == (
+        f"No appliance runs with the data directory {appliance.data_dir}. Start it with `python run.py`.\n"
+    )
+
+
+def test_unknown_question_is_refused(make_appliance: MakeAppliance) -> None:
+    ended = make_appliance().command("inspect", "everything", check=False)
+
+    assert ended.returncode == 2
+    assert "registered" in ended.stderr

@@ -1,0 +1,225 @@
+"""The list of messages, and the page of one."""
+
+from datetime import UTC, datetime
+from urllib.parse import urlsplit
+
+import pytest
+from flask.testing import FlaskClient
+from sqlalchemy.orm import Session
+
+from appliance.bootstrap import Core
+from appliance.db.models import DeliveryAttempt, Message
+from appliance.db.queries import messages
+from appliance.services.intake import Address
+from appliance.web.admin.messages import PAGE
+from tests.web.admin.conftest import Submit
+from tests.web.conftest import submit
+
+NOW = datetime(2026, 11, 24, 8, 0, 5, tzinfo=UTC)
+
+
+def set_state(core: Core, message_id: str, **values: object) -> None:
+    def write(session: Session) -> None:
+        message = session.get(Message, message_id)
+        for name, value in values.items():
+            setattr(message, name, value)
+
+    core.database.write(write)
+
+
+def state_of(core: Core, message_id: str) -> str | None:
+    with core.database.read() as session:
+        return messages.status_of(session, message_id)
+
+
+def test_without_messages_the_page_says_what_to_do(alice: FlaskClient) -> None:
+    assert "No message has come in yet." in alice.get("/messages").text
+
+
+def test_the_newest_message_comes_first(alice: FlaskClient, submit_message: Submit) -> None:
+    submit_message(subject="earlier")
+    submit_message(subject="later")
+
+    page = alice.get("/messages").text
+
+    assert page.index("later") < page.index("earlier")
+
+
+def test_paging_reaches_every_message_once(alice: FlaskClient, submit_message: Submit) -> None:
+    ids = [submit_message(subject=f"number {number}") for number in range(PAGE + 3)]
+    seen: list[str] = []
+    path = "/messages?q=number"
+
+    while path:
+        page = alice.get(path).text
+        seen += [one for one in reversed(ids) if f"/messages/{one}" in page]
+        path = page.partition('rel="next" href="')[2].partition('"')[0].replace("&amp;", "&")
+        submit_message(subject="a number that comes in meanwhile")
+
+    assert seen == ids[::-1]
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("q=invoice", True),
+        ("q=INVOICE", True),
+        ("q=other", False),
+        ("recipient=ann", True),
+        ("recipient=bob@example.com", False),
+        ("status=queued", True),
+        ("status=failed", False),
+        ("tag=shop", True),
+        ("tag=none", False),
+        ("account=acc_other", False),
+        ("since=2020-01-01T00:00", True),
+        ("until=2020-01-01T00:00", False),
+        ("q=100%25", False),
+    ],
+)
+def test_filters_find_what_fits(alice: FlaskClient, submit_message: Submit, query: str, found: bool) -> None:
+    message_id = submit_message(subject="Your invoice", tags=("shop",))
+
+    page = alice.get(f"/messages?{query}").text
+
+    assert (message_id in page) is found
+    assert ("No message fits" in page) is not found
+
+
+def test_filters_stay_in_the_form(alice: FlaskClient) -> None:
+    page = alice.get('/messages?q="><b>&status=held&since=2026-11-24T08:00').text
+
+    assert 'value="&#34;&gt;&lt;b&gt;"' in page
+    assert '<option value="held" selected>' in page
+    assert 'value="2026-11-24T08:00"' in page
+
+
+def test_a_time_that_is_none_is_said_and_left_out(alice: FlaskClient, submit_message: Submit) -> None:
+    message_id = submit_message()
+
+    page = alice.get("/messages?since=yesterday&until=0001-01-01T00:00%2B14:00").text
+
+    assert "since, until: give a date and time" in page
+    assert message_id in page
+
+
+def test_a_message_explains_itself(alice: FlaskClient, submit_message: Submit, core: Core) -> None:
+    message_id = submit_message()
+    set_state(core, message_id, status="held", reason="paused")
+
+    assert "Every sender account that could take it is paused" in alice.get(f"/messages/{message_id}").text
+
+
+def test_the_page_shows_each_attempt(alice: FlaskClient, submit_message: Submit, core: Core) -> None:
+    message_id = submit_message()
+    attempt = DeliveryAttempt(
+        message_id=message_id,
+        number=1,
+        claim_id="clm_1",
+        account_id="acc_mailbox",
+        account_name="Relay",
+        server="mx.example.com",
+        stage="RCPT",
+        outcome="deferred",
+        reply_code=451,
+        reply_text="4.7.1 <greylisted>",
+        started_at=NOW,
+        duration_ms=1234,
+    )
+    core.database.write(lambda session: session.add(attempt))
+
+    page = alice.get(f"/messages/{message_id}").text
+
+    assert "Temporary failure" in page
+    assert "mx.example.com" in page
+    assert "<code>451</code> 4.7.1 &lt;greylisted&gt;" in page
+    assert "1\u202f234 ms" in page
+    assert "2026-11-24 08:00:05" in page
+
+
+def test_the_page_shows_what_came_with_the_message(alice: FlaskClient, submit_message: Submit) -> None:
+    message_id = submit_message(
+        bcc=(Address("hidden@example.com"),), headers={"X-Shop": "yes"}, metadata={"order": [1, 2]}, tags=("shop",)
+    )
+
+    page = alice.get(f"/messages/{message_id}").text
+
+    for part in ("hidden@example.com", "X-Shop", "order (metadata)", "[1, 2]", "req_test"):
+        assert part in page
+
+
+def test_html_is_shown_in_a_frame_that_nothing_gets_out_of(alice: FlaskClient, submit_message: Submit) -> None:
+    message_id = submit_message(html="<script>alert(1)</script><img src=http://tracker.example>")
+
+    page = alice.get(f"/messages/{message_id}").text
+    answer = alice.get(f"/messages/{message_id}/html")
+
+    assert f'<iframe class="mail" sandbox title="The HTML of this message" src="/messages/{message_id}/html">' in page
+    assert "alert(1)" not in page
+    policy = answer.headers["Content-Security-Policy"]
+    assert policy.startswith("sandbox; default-src 'none'; img-src data:;")
+    assert "allow" not in policy
+    assert answer.headers["X-Frame-Options"] == "SAMEORIGIN"
+
+
+def test_a_message_that_is_not_there_is_a_404_page(alice: FlaskClient) -> None:
+    answer = alice.get("/messages/msg_none", headers={"Accept": "text/html"})
+
+    assert answer.status_code == 404
+    assert "There is nothing here" in answer.text
+
+
+def test_cancel_asks_once_and_cancels(alice: FlaskClient, submit_message: Submit, core: Core) -> None:
+    message_id = submit_message()
+
+    answer = submit(alice, f"/messages/{message_id}/cancel", {}, form_at=f"/messages/{message_id}")
+
+    page = alice.get(answer.headers["Location"]).text
+    assert "The message is cancelled." in page
+    assert f"/messages/{message_id}/cancel" not in page
+    assert state_of(core, message_id) == "cancelled"
+
+
+def test_retry_queues_a_failed_message(alice: FlaskClient, submit_message: Submit, core: Core) -> None:
+    message_id = submit_message()
+    set_state(core, message_id, status="failed", reason="refused", due_at=None)
+
+    submit(alice, f"/messages/{message_id}/retry", {}, form_at=f"/messages/{message_id}")
+
+    assert state_of(core, message_id) == "queued"
+
+
+def test_a_message_that_has_moved_on_says_so(alice: FlaskClient, submit_message: Submit, core: Core) -> None:
+    message_id = submit_message()
+    set_state(core, message_id, status="sent", due_at=None)
+
+    answer = submit(alice, f"/messages/{message_id}/cancel", {})
+
+    assert "sent already" in alice.get(answer.headers["Location"]).text
+
+
+def test_a_finished_message_offers_nothing_and_rests(alice: FlaskClient, submit_message: Submit, core: Core) -> None:
+    message_id = submit_message()
+    set_state(core, message_id, status="sent", due_at=None)
+
+    page = alice.get(f"/messages/{message_id}").text
+
+    assert "/retry" not in page
+    assert "/cancel" not in page
+    assert "live.js" not in page
+
+
+def test_a_test_message_goes_the_way_of_every_message(alice: FlaskClient, core: Core) -> None:
+    answer = submit(alice, "/messages/test", {"to": "ann@example.com"}, form_at="/messages")
+
+    message_id = urlsplit(answer.headers["Location"]).path.rpartition("/")[2]
+    assert state_of(core, message_id) == "queued"
+    assert "ann@example.com" in alice.get(answer.headers["Location"]).text
+
+
+def test_a_test_message_to_no_address_is_refused_with_the_remedy(alice: FlaskClient) -> None:
+    answer = submit(alice, "/messages/test", {"to": "ann at home"}, form_at="/messages")
+
+    page = alice.get(answer.headers["Location"]).text
+    assert "No test message was sent" in page
+    assert "name@example.com" in page

@@ -1,0 +1,123 @@
+"""Signing in and out."""
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from appliance.bootstrap import Core
+from appliance.services.throttle import FREE_TRIES
+from tests.web.conftest import PASSWORD, sign_in, submit
+
+pytestmark = pytest.mark.usefixtures("alice")
+
+
+def test_the_right_password_opens_the_pages(client: FlaskClient) -> None:
+    answer = sign_in(client, "Alice", PASSWORD)
+
+    assert answer.headers["Location"] == "/"
+    assert client.get("/").status_code == 200
+
+
+def test_a_wrong_password_and_an_unknown_name_get_the_same_answer(client: FlaskClient) -> None:
+    wrong = sign_in(client, "alice", "not her password")
+    unknown = sign_in(client, "nobody", "not her password")
+
+    assert wrong.status_code == unknown.status_code == 401
+    assert "Name or password is wrong" in wrong.text
+    assert wrong.text.replace("alice", "") == unknown.text.replace("nobody", "")
+    assert client.get("/").status_code == 302
+
+
+def test_sign_in_leads_back_to_the_page_that_was_asked_for(client: FlaskClient) -> None:
+    asked = client.get("/messages?status=held")
+
+    assert asked.headers["Location"] == "/sign-in?next=/messages?status%3Dheld"
+    answer = sign_in(client, "alice", PASSWORD, next="/messages?status=held")
+    assert answer.headers["Location"] == "/messages?status=held"
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        "https://evil.example",
+        "//evil.example",
+        "/\\evil.example",
+        "/\t/evil.example",
+        "\\\\evil.example",
+        "javascript:",
+    ],
+)
+def test_sign_in_never_leads_to_another_site(client: FlaskClient, wanted: str) -> None:
+    assert sign_in(client, "alice", PASSWORD, next=wanted).headers["Location"] == "/"
+
+
+def test_guessing_is_slowed_down(client: FlaskClient) -> None:
+    for _ in range(FREE_TRIES):
+        sign_in(client, "alice", "a guess of somebody")
+
+    answer = sign_in(client, "alice", PASSWORD)
+
+    assert answer.status_code == 429
+    assert int(answer.headers["Retry-After"]) >= 1
+    assert "Too many tries" in answer.text
+
+
+def test_guessing_at_one_name_does_not_slow_another_one_down(client: FlaskClient) -> None:
+    for _ in range(FREE_TRIES + 1):
+        sign_in(client, "bob", "a guess of somebody")
+
+    assert sign_in(client, "alice", PASSWORD).status_code == 302
+
+
+def test_mistakes_before_the_right_password_are_forgotten(client: FlaskClient, app: Flask) -> None:
+    for _ in range(2):
+        for _ in range(FREE_TRIES - 1):
+            sign_in(client, "alice", "mistyped it again")
+        assert sign_in(client, "alice", PASSWORD).status_code == 302
+        client = app.test_client()
+
+
+def test_a_session_from_before_is_not_carried_over(client: FlaskClient) -> None:
+    with client.session_transaction() as session:
+        session["planted"] = "by somebody else"
+
+    sign_in(client, "alice", PASSWORD)
+
+    with client.session_transaction() as session:
+        assert "planted" not in session
+
+
+def test_sign_out_shuts_the_pages(client: FlaskClient) -> None:
+    sign_in(client, "alice", PASSWORD)
+
+    answer = submit(client, "/sign-out", {})
+
+    assert answer.headers["Location"] == "/sign-in"
+    assert client.get("/").status_code == 302
+
+
+def test_sign_out_needs_the_token_of_the_page(client: FlaskClient) -> None:
+    sign_in(client, "alice", PASSWORD)
+
+    assert client.post("/sign-out").status_code == 400
+    assert client.get("/").status_code == 200
+
+
+def test_a_new_password_signs_out_everywhere(client: FlaskClient, core: Core) -> None:
+    sign_in(client, "alice", PASSWORD)
+
+    core.services.users.reset_password("alice", "another password")
+
+    assert client.get("/").status_code == 302
+
+
+def test_the_session_cookie_is_out_of_reach_of_scripts(client: FlaskClient) -> None:
+    cookie = sign_in(client, "alice", PASSWORD).headers["Set-Cookie"]
+
+    assert "HttpOnly" in cookie
+    assert "SameSite=Lax" in cookie
+    assert "Expires=" in cookie
+
+
+def test_very_long_input_is_refused_like_any_wrong_one(client: FlaskClient) -> None:
+    assert sign_in(client, "x" * 100_000, "y" * 100_000).status_code == 401

@@ -1,0 +1,89 @@
+"""The status page tells what is wrong."""
+
+from datetime import timedelta
+
+from flask.testing import FlaskClient
+
+from appliance.bootstrap import Core
+from appliance.clock import utc_now
+from appliance.db.models import SenderAccount
+from appliance.health import Health, Status
+from appliance.services.sender_accounts import AccountForm
+from tests.web.conftest import ApiClient, Parts
+
+
+def test_components_show_their_state_and_what_they_say(alice: FlaskClient, parts: Parts) -> None:
+    since = utc_now() - timedelta(minutes=3)
+    parts.health = [Health("scheduler", Status.FAILED, "boom <b>", since=since, restarts=2)]
+
+    page = alice.get("/").text
+
+    assert "Scheduler: not running." in page
+    assert "boom &lt;b&gt;" in page
+    assert "Restarts: 2" in page
+    assert "for 3 min" in page
+
+
+def test_a_broken_monitor_does_not_alarm(alice: FlaskClient, parts: Parts) -> None:
+    parts.health = [Health("worker", Status.RUNNING), Health("monitor", Status.FAILED, "port in use")]
+
+    assert "Mail flows all the same" in alice.get("/").text
+
+
+def test_counts_lead_to_the_messages(alice: FlaskClient, api: ApiClient) -> None:
+    api.post("/api/v1/messages", {"to": ["ann@example.com"], "subject": "s", "text": "t"})
+
+    page = alice.get("/").text
+
+    assert 'href="/messages?status=queued"' in page
+    assert "<strong>1</strong>" in page
+    assert "oldest: " in page
+
+
+def test_while_only_the_mailbox_takes_mail_the_page_says_so(alice: FlaskClient) -> None:
+    assert "Nothing leaves this box yet" in alice.get("/").text
+
+
+def test_with_an_smtp_account_it_no_longer_says_so(alice: FlaskClient, core: Core) -> None:
+    core.services.sender_accounts.create(AccountForm("Relay", "a@example.com", host="smtp.example.com"))
+
+    assert "Nothing leaves this box yet" not in alice.get("/").text
+
+
+def test_an_account_shows_its_quota_and_its_last_error(alice: FlaskClient, core: Core) -> None:
+    account_id = core.services.sender_accounts.create(
+        AccountForm("Relay", "a@example.com", host="smtp.example.com", daily_limit=500)
+    )
+    now = utc_now()
+    core.database.write(
+        lambda session: SenderAccount.trip(
+            session, account_id, known_failures=0, now=now, rest=timedelta(minutes=5), error="535 wrong password"
+        )
+    )
+
+    page = alice.get("/").text
+
+    assert "0 of 500 today" in page
+    assert "Rests after an error" in page
+    assert "535 wrong password" in page
+
+
+def test_the_next_runs_stand_in_the_zone_of_the_appliance(alice: FlaskClient, parts: Parts) -> None:
+    parts.next_runs = {"reset_email_daily_counts": utc_now(), "unknown_key": None}
+
+    page = alice.get("/").text
+
+    assert "Close the day of the sender accounts" in page
+    assert "unknown_key" in page
+    assert "not planned" in page
+
+
+def test_flower_is_linked(alice: FlaskClient) -> None:
+    assert 'href="/flower/"' in alice.get("/").text
+
+
+def test_the_page_refreshes_itself(alice: FlaskClient) -> None:
+    page = alice.get("/").text
+
+    assert 'id="live" data-refresh-seconds="5"' in page
+    assert "/static/js/live.js" in page

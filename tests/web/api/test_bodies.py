@@ -1,0 +1,69 @@
+import json
+
+import pytest
+
+from tests.web.api.problems import problem_of
+from tests.web.conftest import ApiClient
+
+LETTER = '"to": ["ann@example.com"], "subject": "Hello", "text": "Hello Ann."'
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (b"", "empty"),
+        (b"  \n", "empty"),
+        (b"{", "line 1"),
+        (b"[]", "an array"),
+        (b"null", "null"),
+        (b"true", "true or false"),
+        (b"7", "a number"),
+        (b'"a text"', "a text"),
+        (json.dumps("{%s}" % LETTER).encode(), "a text"),
+        (b'{"subject": "\xff"}', "not UTF-8"),
+        (f"{{{LETTER}}}".encode("utf-16"), "not UTF-8"),
+        (f'{{{LETTER}, "subject": "Other"}}'.encode(), "'subject' occurs twice"),
+        (f'{{{LETTER}, "metadata": {{"a": 1, "a": 2}}}}'.encode(), "'a' occurs twice"),
+        (f'{{{LETTER}, "metadata": {{"a": NaN}}}}'.encode(), "NaN is no JSON number"),
+        (f'{{{LETTER}, "metadata": {{"a": -Infinity}}}}'.encode(), "-Infinity is no JSON number"),
+        (f'{{{LETTER}, "metadata": {{"a": {"9" * 5000}}}}}'.encode(), "digits"),
+        (b'{"metadata": ' + b'{"a": ' * 100_000, "levels"),
+        (b"[" * 1_000_000, "levels"),
+        (f"{{{LETTER}}} x".encode(), "Extra data"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_body_that_is_no_json_object_is_refused_with_the_reason(api: ApiClient, body: bytes, reason: str) -> None:
+    answer = api._open("POST", "/api/v1/messages", {"data": body, "content_type": "application/json"})
+
+    assert reason in problem_of(answer, 400, "invalid_json")["detail"]
+
+
+def test_many_names_are_read_in_no_time(api: ApiClient) -> None:
+    names = ", ".join(f'"field{number}": 1' for number in range(50_000))
+
+    answer = api._open(
+        "POST", "/api/v1/messages", {"data": f'{{{names}, "field7": 1}}', "content_type": "application/json"}
+    )
+
+    assert "'field7' occurs twice" in problem_of(answer, 400, "invalid_json")["detail"]
+
+
+def test_byte_order_mark_and_charset_are_taken(api: ApiClient) -> None:
+    answer = api._open(
+        "POST",
+        "/api/v1/messages",
+        {"data": f"{{{LETTER}}}".encode("utf-8-sig"), "content_type": "application/json; charset=utf-8"},
+    )
+
+    assert answer.status_code == 202
+
+
+def test_body_is_optional_only_where_none_is_needed(api: ApiClient) -> None:
+    nothing = api._open("POST", "/api/v1/accounts/acc_mailbox/test", {})
+    broken = api._open("POST", "/api/v1/accounts/acc_mailbox/test", {"data": "{", "content_type": "application/json"})
+    undeclared = api._open("POST", "/api/v1/accounts/acc_mailbox/test", {"data": "{}"})
+
+    assert nothing.status_code == 200
+    problem_of(broken, 400, "invalid_json")
+    problem_of(undeclared, 415, "unsupported_media_type")
