@@ -33,7 +33,7 @@ def settings(tmp_path: Path) -> Settings:
 @pytest.fixture
 def eventually() -> Iterator[Callable[..., None]]:
     """`wait_until`, for tests that read better with it as a fixture."""
-    yield wait_until
+    return wait_until
 
 
 @pytest.fixture

@@ -17,7 +17,8 @@ from typing import Any, Protocol, TypeVar
 
 import structlog
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, TimeoutError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from sqlalchemy.orm import Session
 
 from appliance.errors import StorageUnavailable
@@ -31,7 +32,7 @@ adds are made inside it, because a session remembers what became of those it has
 RunNative = Callable[[Callable[[], Any]], Any]
 """Runs a function where it does not block the caller's event loop, and returns its result."""
 
-STORAGE_TROUBLES = (OperationalError, InterfaceError, TimeoutError)
+STORAGE_TROUBLES = (OperationalError, InterfaceError, NoConnectionFree)
 """What says that the database, not the write, is at fault: it refuses, the connection is gone, none is free."""
 
 MAX_BATCH = 256
@@ -178,7 +179,7 @@ class GroupCommitWriter:
             try:
                 connection = self._begin()
                 done, batch = self._apply(connection, batch)
-                self._run_native(connection.commit)
+                self._natively(connection.commit)
                 self.statistics.count(len(done))
             except Exception as error:  # noqa: BLE001 - the writer must outlive any failure; every caller is told
                 done, batch = done + batch, []
@@ -191,8 +192,14 @@ class GroupCommitWriter:
             self._connection = self._engine.connect()
         connection = self._connection
         # natively, for it waits while another process (the command line, a backup) holds the lock
-        self._run_native(connection.begin)
+        self._natively(connection.begin)
         return connection
+
+    def _natively(self, fn: Callable[[], Any]) -> None:
+        """An error is carried over as a value: a thread pool would also print the one that it raises, each time."""
+        error = self._run_native(lambda: _error_of(fn))
+        if error is not None:
+            raise error
 
     def _apply(self, connection: Connection, batch: list[_Write]) -> tuple[list[_Write], list[_Write]]:
         """Runs writes until the time is up; returns those that ran and those left for the next commit."""
@@ -206,7 +213,7 @@ class GroupCommitWriter:
     def _start_over(self, connection: Connection) -> None:
         """The transaction may have ended already: a session whose flush fails rolls it back, and so may SQLite."""
         connection.rollback()
-        self._run_native(connection.begin)
+        self._natively(connection.begin)
 
     def _fail(self, batch: list[_Write], error: BaseException) -> None:
         self.statistics.failed_commits += 1
@@ -223,6 +230,14 @@ class GroupCommitWriter:
                 connection.close()
             except DBAPIError as error:
                 log.warning("closing the database connection failed", error=str(error))
+
+
+def _error_of(fn: Callable[[], Any]) -> Exception | None:
+    try:
+        fn()
+    except Exception as error:  # noqa: BLE001 - whoever called natively raises it
+        return error
+    return None
 
 
 def _run_together(connection: Connection, batch: list[_Write]) -> int:
@@ -252,7 +267,7 @@ def _run_in_savepoint(connection: Connection, write: _Write) -> None:
     try:
         with session, session.begin():
             write.result = write.fn(session)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - it is handed to the caller of this write
         if not _in_transaction(connection):
             raise _BatchLost from _first_of(error)
         write.error = unavailable(error) if isinstance(error, STORAGE_TROUBLES) else error

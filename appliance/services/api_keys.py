@@ -113,7 +113,7 @@ class ApiKeys:
 
 
 def _hash(secret: str) -> str:
-    return hashlib.sha256(secret.encode()).hexdigest()
+    return hashlib.sha256(secret.encode(errors="surrogatepass")).hexdigest()
 
 
 def _check(name: str, scopes: Iterable[str]) -> list[str]:

@@ -89,10 +89,9 @@ def _held(scene: Scene) -> str:
 
 
 def _held_quota(scene: Scene) -> str:
-    return (
-        f"{_capital(scene.account)} has no quota left today, so it is held {scene.until()}; "
-        "raise a daily limit or add a sender account to send it sooner."
-    )
+    pinned = scene.message.account_id is not None
+    full = f"{_capital(scene.account)} has no quota left today" if pinned else "No sender account has quota left today"
+    return f"{full}, so it is held {scene.until()}; raise a daily limit or add a sender account to send it sooner."
 
 
 def _held_breaker(scene: Scene) -> str:

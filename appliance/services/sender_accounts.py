@@ -193,8 +193,8 @@ def _existing(session: Session, account_id: str) -> SenderAccount:
 
 def _form_of(account: SenderAccount, changes: Mapping[str, Any]) -> AccountForm:
     values = {name: getattr(account, name) for name in AccountForm.__slots__ if name != "password"}
-    if changes.get("security", account.security) != account.security:
-        values["port"] = None  # the usual port of the new mode, unless the change names one
+    if not account.port or changes.get("security", account.security) != account.security:
+        values["port"] = None  # the usual port of the new mode, unless the change names one; a mailbox has none
     return AccountForm(**(values | {"password": None} | dict(changes)))
 
 

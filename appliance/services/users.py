@@ -27,7 +27,7 @@ class Users:
         self._run_native = run_native
         self._clock = clock
         self._hasher = PasswordHasher()
-        self._nobody = self._hasher.hash("a password that nobody has")
+        self._nobody = ""
 
     def exist(self) -> bool:
         with self._database.read() as session:
@@ -72,8 +72,13 @@ class Users:
         """Takes as long for a name that nobody has."""
         with self._database.read() as session:
             user = access.user_by_name(session, name)
-        matches = self._verify(user.password_hash if user else self._nobody, password)
+        matches = self._verify(user.password_hash if user else self._hash_of_nobody(), password)
         return user if matches else None
+
+    def _hash_of_nobody(self) -> str:
+        """Made when it is first needed, for it takes a tenth of a second."""
+        self._nobody = self._nobody or self._hash("a password that nobody has")
+        return self._nobody
 
     def _hash(self, password: str) -> str:
         hashed: str = self._run_native(lambda: self._hasher.hash(password))

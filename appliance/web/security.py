@@ -49,9 +49,9 @@ def _protect(response: Response) -> Response:
     headers.setdefault("X-Content-Type-Options", "nosniff")
     headers.setdefault("X-Frame-Options", "DENY")
     headers.setdefault("Referrer-Policy", "same-origin")  # not less: the check against forged forms reads it
-    headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
     headers.setdefault("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
     if request.is_secure:
+        headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")  # browsers complain of it without TLS
         headers.setdefault("Strict-Transport-Security", f"max-age={YEAR}")
     _set_caching(response)
     return response

@@ -13,7 +13,7 @@ from tests.services_up import needs_postgres
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=[needs_postgres, pytest.mark.postgres])])
-def empty(request: pytest.FixtureRequest, tmp_path):  # noqa: ANN001, ANN201
+def empty(request: pytest.FixtureRequest, tmp_path):
     """An engine for an empty database; each test runs on both kinds."""
     url = f"sqlite:///{tmp_path / 'empty.db'}"
     if request.param == "postgresql":
@@ -66,7 +66,7 @@ def test_schema_of_a_newer_version_is_refused_with_the_remedy(empty: Engine) -> 
     with empty.begin() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999_from_the_future'"))
 
-    with pytest.raises(StartupError, match="schema of a newer version .9999_from_the_future.* restore a backup"):
+    with pytest.raises(StartupError, match=r"schema of a newer version .9999_from_the_future.* restore a backup"):
         migrate(empty)
 
     assert current_revision(empty) == "9999_from_the_future"

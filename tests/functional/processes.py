@@ -37,6 +37,7 @@ class Appliance:
             "APPLIANCE_DATA_DIR": str(self.data_dir),
             "WEB_PORT": "0",
             "FLOWER_PORT": "0",
+            "PYTHONFAULTHANDLER": "1",  # a crash in native code says where
             "ADMIN_USER": "alice",
             "ADMIN_PASSWORD": "correct horse battery",
             **(environment or {}),
@@ -141,7 +142,7 @@ class Appliance:
     def _is_ready(self) -> bool:
         assert self.process is not None
         if self.process.poll() is not None:
-            raise AssertionError(f"the appliance ended: {self.log.read_text()[-3000:]}")
+            raise AssertionError(f"exit code {self.process.returncode}: {self.log.read_text()[-3000:]}")
         try:
             facts = json.loads((self.data_dir / "run.json").read_text())
             if facts["pid"] != self.process.pid:

@@ -59,10 +59,3 @@ def test_nobody_to_ask_is_one_line(make_appliance: MakeAppliance) -> None:
     assert ended.stderr == (
         f"No appliance runs with the data directory {appliance.data_dir}. Start it with `python run.py`.\n"
     )
-
-
-def test_unknown_question_is_refused(make_appliance: MakeAppliance) -> None:
-    ended = make_appliance().command("inspect", "everything", check=False)
-
-    assert ended.returncode == 2
-    assert "registered" in ended.stderr

@@ -13,7 +13,7 @@ from appliance.config.settings import DeliverySettings, DispatcherSettings
 from appliance.config.vault import Vault
 from appliance.db.database import Database
 from appliance.db.models import SenderAccount
-from appliance.db.models.message import MessageStatus, Reason
+from appliance.db.models.message import Reason
 from appliance.db.queries import accounts, messages
 from appliance.db.queries.messages import Detail
 from appliance.services.attachment_files import AttachmentFiles
@@ -55,9 +55,7 @@ class Chain:
         self.outbox = Outbox(database, self.dispatcher_settings, box_id="thisbox0", zone=self.zone, clock=clock)
         self.in_flight = InFlight()
         self.mailbox = Mailbox(database, clock=clock)
-        self.transports = Transports(
-            self.delivery_settings, self.vault, hostname="box.example", keep=self.mailbox.keep
-        )
+        self.transports = Transports(self.delivery_settings, self.vault, hostname="box.example", keep=self.mailbox.keep)
         self.messages = Messages(database, self.outbox, clock=clock)
         self.accounts = SenderAccounts(database, self.vault, self.messages, zone=self.zone, clock=clock)
         self.accounts.ensure_built_in_mailbox("postroom@box.example")
@@ -139,7 +137,6 @@ class Chain:
 
 
 MakeChain = Callable[..., Chain]
-SENT = MessageStatus.SENT
 
 
 @pytest.fixture
@@ -183,3 +180,8 @@ def other_sink() -> Iterator[SmtpSink]:
 def fake_of(chain: Chain, account_id: str) -> FakeTransport:
     assert chain.fakes is not None
     return chain.fakes.of(chain.sender(account_id))
+
+
+def outcomes(chain: Chain, message_id: str) -> list[str]:
+    """Of its attempts, the oldest first."""
+    return [attempt.outcome for attempt in chain.detail(message_id).attempts]

@@ -146,7 +146,10 @@ def test_held_message_explains_its_release_in_local_time(make_chain: MakeChain) 
     chain.turn()
 
     assert chain.detail(message).message.due_at == datetime(2026, 3, 10, 23, tzinfo=UTC)
-    assert "has no quota left today, so it is held until 00:00 tomorrow (Europe/Berlin)" in chain.explanation(message)
+    assert (
+        "No sender account has quota left today, so it is held until 00:00 tomorrow (Europe/Berlin)"
+        in chain.explanation(message)
+    )
 
 
 def test_held_messages_go_out_after_midnight_by_themselves(faked: Chain) -> None:

@@ -138,7 +138,9 @@ def test_many_claims_are_all_found_at_start(chain: Chain) -> None:
 
 @needs_postgres
 @pytest.mark.postgres
-def test_claims_of_this_box_are_found_whatever_the_collation(postgres_database: Database, make_chain: MakeChain) -> None:
+def test_claims_of_this_box_are_found_whatever_the_collation(
+    postgres_database: Database, make_chain: MakeChain
+) -> None:
     chain = make_chain(database=postgres_database)
     mine = add_claimed(postgres_database, "clm_thisbox0_01k8")
     other = add_claimed(postgres_database, "clm_otherbox_01k8")

@@ -102,7 +102,11 @@ def test_excluded_accounts_are_not_picked() -> None:
         ([{"breaker_until": SOON}], None, Obstacle(Reason.BREAKER, SOON)),
         ([{"daily_limit": 0}, {"breaker_until": SOON}], None, Obstacle(Reason.BREAKER, SOON)),
         ([{"active": False}, {"daily_limit": 0}], None, Obstacle(Reason.QUOTA, MIDNIGHT)),
-        ([{"breaker_until": MIDNIGHT + timedelta(hours=1)}, {"daily_limit": 0}], None, Obstacle(Reason.QUOTA, MIDNIGHT)),
+        (
+            [{"breaker_until": MIDNIGHT + timedelta(hours=1)}, {"daily_limit": 0}],
+            None,
+            Obstacle(Reason.QUOTA, MIDNIGHT),
+        ),
     ],
 )
 def test_obstacle_is_the_one_that_goes_away_first(

@@ -251,7 +251,7 @@ def test_release_looks_at_each_held_message_once_while_others_hold_them_again(fa
 
     dispatcher = gevent.spawn(dispatch)
     with gevent.Timeout(20):
-        released = faked.accounts._messages.release_held(["breaker"])
+        released = faked.messages.release_held(["breaker"])
     stopped = True
     dispatcher.join()
 

@@ -1,7 +1,7 @@
 """The web application over a real database and the real use cases; only the running parts are played."""
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -20,6 +20,7 @@ from appliance.db.models import User
 from appliance.health import Health, Status
 from appliance.web.app import create_app
 from appliance.web.context import FlowerAccess, Telemetry, WebContext
+from tests.smtp_sink import SmtpSink
 
 PASSWORD = "a password of alice"
 
@@ -62,6 +63,9 @@ class ApiClient:
     def _open(self, method: str, path: str, options: dict[str, Any]) -> TestResponse:
         headers = self._headers | dict(options.pop("headers", {}))
         return self._client.open(path, method=method, headers=headers, **options)
+
+
+MakeApi = Callable[..., ApiClient]
 
 
 @pytest.fixture
@@ -137,6 +141,23 @@ def api(app: Flask, core: Core) -> ApiClient:
     """A program with an API key that may do everything."""
     made = core.services.api_keys.create("acme", ["send", "read", "manage"])
     return ApiClient(app.test_client(), made.secret)
+
+
+@pytest.fixture
+def make_api(app: Flask, core: Core) -> MakeApi:
+    """`make_api("send", "read")`: a program with a key of its own."""
+
+    def make(*scopes: str) -> ApiClient:
+        return ApiClient(app.test_client(), core.services.api_keys.create("a program", scopes).secret)
+
+    return make
+
+
+@pytest.fixture
+def sink() -> Iterator[SmtpSink]:
+    """A real SMTP server that lets shop in."""
+    with SmtpSink(users={"shop": "the secret of shop"}) as sink:
+        yield sink
 
 
 def sign_in(browser: FlaskClient, name: str, password: str, **fields: str) -> TestResponse:

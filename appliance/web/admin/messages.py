@@ -5,7 +5,7 @@ from typing import Any
 from flask import Blueprint, Response, g, redirect, render_template, request, url_for
 
 from appliance.db.models.message import RETRYABLE, UNFINISHED, WAITING, MessageStatus
-from appliance.db.queries import accounts, messages
+from appliance.db.queries import accounts, attachments, messages
 from appliance.errors import NotFound, WrongState
 from appliance.services import intake
 from appliance.services.explanation import explain
@@ -60,10 +60,13 @@ def send_test() -> Any:
 @blueprint.get("/<message_id>")
 def show(message_id: str) -> str:
     detail = _detail(message_id)
+    with web().read() as session:
+        files = attachments.of_message(session, message_id)
     status = detail.message.status
     return render_template(
         "message.html",
         detail=detail,
+        attachments=files,
         message=detail.message,
         now=web().clock(),
         explanation=explain(scene(detail)),

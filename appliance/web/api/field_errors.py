@@ -30,9 +30,17 @@ def _of_entry(entry: dict[str, Any]) -> Iterator[FieldError]:
     elif entry["type"] == "missing":
         yield FieldError(_path(entry["loc"]), _REQUIRED, "required")
     elif entry["type"] == "too_long":
-        yield FieldError(_path(entry["loc"]), _sentence(str(entry["msg"])), "too_many")
+        yield _too_long(entry)
     else:
         yield _other(entry)
+
+
+def _too_long(entry: dict[str, Any]) -> FieldError:
+    """A list or an object, or a text that has rules of ours as well."""
+    limit, kind = entry["ctx"]["max_length"], entry["ctx"]["field_type"]
+    if kind == "Value":
+        return FieldError(_path(entry["loc"]), f"It may have {limit} characters.")
+    return FieldError(_path(entry["loc"]), f"It may have {limit} entries.", "too_many")
 
 
 def _other(entry: dict[str, Any]) -> FieldError:

@@ -65,7 +65,9 @@ def test_stale_claims_are_those_whose_lease_has_run_out(database: Database) -> N
         assert outbox.stale_claims(session, now=NOON) == ["clm_a_1"]
 
 
-@pytest.mark.parametrize("kind", ["database", pytest.param("postgres_database", marks=[needs_postgres, pytest.mark.postgres])])
+@pytest.mark.parametrize(
+    "kind", ["database", pytest.param("postgres_database", marks=[needs_postgres, pytest.mark.postgres])]
+)
 def test_claims_of_a_box_are_found_by_prefix_taken_literally(request: pytest.FixtureRequest, kind: str) -> None:
     database: Database = request.getfixturevalue(kind)
     for claim_id in ("clm_a_01k8", "clm_a_zz", "clm_aX01k8", "clm_b_01k8", "clm_a"):

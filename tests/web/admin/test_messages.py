@@ -8,7 +8,7 @@ from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
 
 from appliance.bootstrap import Core
-from appliance.db.models import DeliveryAttempt, Message
+from appliance.db.models import DeliveryAttempt, Message, MessageAttachment
 from appliance.db.queries import messages
 from appliance.services.intake import Address
 from appliance.web.admin.messages import PAGE
@@ -146,6 +146,19 @@ def test_the_page_shows_what_came_with_the_message(alice: FlaskClient, submit_me
 
     for part in ("hidden@example.com", "X-Shop", "order (metadata)", "[1, 2]", "req_test"):
         assert part in page
+
+
+def test_the_page_names_the_attachments(alice: FlaskClient, submit_message: Submit, core: Core) -> None:
+    message_id = submit_message()
+    row = MessageAttachment(
+        message_id=message_id, filename="terms.pdf", content_type="application/pdf", size=1536, sha256="0" * 64
+    )
+    core.database.write(lambda session: session.add(row))
+
+    page = alice.get(f"/messages/{message_id}").text
+
+    assert "terms.pdf" in page
+    assert "1.5 KiB" in page
 
 
 def test_html_is_shown_in_a_frame_that_nothing_gets_out_of(alice: FlaskClient, submit_message: Submit) -> None:

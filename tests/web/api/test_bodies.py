@@ -19,7 +19,7 @@ LETTER = '"to": ["ann@example.com"], "subject": "Hello", "text": "Hello Ann."'
         (b"true", "true or false"),
         (b"7", "a number"),
         (b'"a text"', "a text"),
-        (json.dumps("{%s}" % LETTER).encode(), "a text"),
+        (json.dumps(f"{{{LETTER}}}").encode(), "a text"),
         (b'{"subject": "\xff"}', "not UTF-8"),
         (f"{{{LETTER}}}".encode("utf-16"), "not UTF-8"),
         (f'{{{LETTER}, "subject": "Other"}}'.encode(), "'subject' occurs twice"),

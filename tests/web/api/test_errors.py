@@ -39,7 +39,9 @@ def test_method_that_nobody_knows_is_refused(client: FlaskClient) -> None:
     problem_of(client.open("/api/v1/messages", method="BREW"), 405, "method_not_allowed")
 
 
-@pytest.mark.parametrize("headers", [{}, {"Content-Type": "text/plain"}, {"Content-Type": "application/x-www-form-urlencoded"}])
+@pytest.mark.parametrize(
+    "headers", [{}, {"Content-Type": "text/plain"}, {"Content-Type": "application/x-www-form-urlencoded"}]
+)
 def test_body_that_is_not_declared_as_json_is_refused(api: ApiClient, headers: dict[str, str]) -> None:
     answer = api._open("POST", "/api/v1/messages", {"data": json.dumps(LETTER), "headers": headers})
 

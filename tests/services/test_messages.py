@@ -1,0 +1,106 @@
+from collections.abc import Callable
+
+import pytest
+
+from appliance.errors import NotFound, WrongState
+from tests.factories import add_message
+from tests.services.conftest import Chain
+from tests.smtp_sink import SmtpSink
+
+
+def test_cancelled_message_is_not_sent(chain: Chain, sink: SmtpSink) -> None:
+    chain.account(sink)
+    message = chain.submit()
+
+    chain.messages.cancel(message)
+    chain.turn()
+
+    assert (chain.status(message), sink.count) == ("cancelled", 0)
+    assert chain.detail(message).message.finished_at == chain.clock()
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        ("sending", "being sent right now"),
+        ("sent", "sent already"),
+        ("cancelled", "cancelled already"),
+        ("failed", "failed"),
+    ],
+)
+def test_message_that_left_the_outbox_cannot_be_cancelled(chain: Chain, status: str, words: str) -> None:
+    message = chain.database.write(lambda s: add_message(s, status=status, due_at=None))
+
+    with pytest.raises(WrongState, match=words):
+        chain.messages.cancel(message)
+
+    assert chain.status(message) == status
+
+
+def test_retry_sends_to_those_who_were_refused_and_nobody_else(chain: Chain, sink: SmtpSink) -> None:
+    account = chain.account(sink)
+    sink.reply("RCPT", "550 5.1.1 no such user", when=lambda line: "bob" in line, times=1)
+    message = chain.submit("ann@example.com", "bob@example.com")
+    chain.turn()
+    assert chain.status(message) == "partially_sent"
+
+    chain.messages.retry(message)
+    chain.turn()
+
+    assert chain.status(message) == "sent"
+    assert [one.rcpt_to for one in sink.messages] == [("ann@example.com",), ("bob@example.com",)]
+    assert sink.messages[0].message_id == sink.messages[1].message_id
+    assert chain.sent_today(account) == 2
+
+
+def test_retry_of_a_deferred_message_goes_at_once(chain: Chain, sink: SmtpSink) -> None:
+    chain.account(sink)
+    sink.reply("RCPT", "451 4.2.1 later", times=1)
+    message = chain.submit()
+    chain.turn()
+
+    chain.messages.retry(message)
+    chain.turn()
+
+    assert chain.status(message) == "sent"
+
+
+@pytest.mark.parametrize("status", ["queued", "sending", "sent", "cancelled"])
+def test_message_that_did_not_fail_cannot_be_retried(chain: Chain, status: str) -> None:
+    message = chain.database.write(lambda s: add_message(s, status=status))
+
+    with pytest.raises(WrongState, match="cannot be retried"):
+        chain.messages.retry(message)
+
+
+@pytest.mark.parametrize("verb", ["cancel", "retry"])
+def test_message_of_another_key_is_not_there(chain: Chain, verb: str) -> None:
+    change: Callable[..., None] = getattr(chain.messages, verb)
+    message = chain.database.write(lambda s: add_message(s, status="held", api_key_id="key_1"))
+
+    for wrong in ({"message_id": "msg_none"}, {"message_id": message, "api_key_id": "key_2"}):
+        with pytest.raises(NotFound):
+            change(**wrong)
+
+    change(message, api_key_id="key_1")
+
+
+def test_release_queues_only_what_is_held_for_those_reasons(chain: Chain) -> None:
+    held = chain.database.write(lambda s: add_message(s, status="held", reason="quota", due_at=None))
+    other = chain.database.write(lambda s: add_message(s, status="held", reason="uncertain", due_at=None))
+
+    assert chain.messages.release_held(["quota"]) == 1
+
+    assert (chain.status(held), chain.status(other)) == ("queued", "held")
+    assert chain.messages.release_held(["quota"]) == 0
+
+
+def test_release_of_more_than_one_step_releases_all(chain: Chain) -> None:
+    def add_many(session) -> None:
+        for _ in range(1100):
+            add_message(session, status="held", reason="quota", due_at=None)
+
+    chain.database.write(add_many)
+
+    assert chain.messages.release_held(["quota"]) == 1100
+    assert chain.statuses() == {"queued": 1100}

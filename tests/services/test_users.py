@@ -1,0 +1,130 @@
+import gevent
+import pytest
+from gevent.threadpool import ThreadPool
+
+from appliance.db.database import Database
+from appliance.db.models import User
+from appliance.errors import Conflict, InvalidInput, NotFound
+from appliance.services.users import LONGEST_PASSWORD, Users
+from tests.fakes import FakeClock
+
+PASSWORD = "a password of alice"
+
+
+@pytest.fixture
+def users(database: Database, native: ThreadPool, clock: FakeClock) -> Users:
+    return Users(database, run_native=native.apply, clock=clock)
+
+
+def test_right_password_signs_in_whatever_the_case_of_the_name(users: Users) -> None:
+    assert not users.exist()
+    user_id = users.create(" Alice ", PASSWORD)
+
+    found = users.authenticate("alice", PASSWORD)
+
+    assert users.exist()
+    assert found is not None
+    assert (found.id, found.name, found.role) == (user_id, "Alice", "administrator")
+
+
+@pytest.mark.parametrize(
+    ("name", "password"),
+    [("alice", "wrong"), ("alice", ""), ("bob", PASSWORD), ("", ""), ("alice", PASSWORD + "x"), ("alice", "x" * 10**6)],
+)
+def test_anything_else_does_not(users: Users, name: str, password: str) -> None:
+    users.create("alice", PASSWORD)
+
+    assert users.authenticate(name, password) is None
+
+
+def test_name_outside_ascii_signs_in(users: Users) -> None:
+    users.create("Ärla 张伟", PASSWORD)
+
+    assert users.authenticate("Ärla 张伟", PASSWORD) is not None
+
+
+def test_unknown_name_costs_a_verification_too(database: Database, clock: FakeClock) -> None:
+    verifications: list[str] = []
+
+    def counting(fn):
+        verifications.append("run")
+        return fn()
+
+    users = Users(database, run_native=counting, clock=clock)
+
+    users.authenticate("nobody", PASSWORD)
+
+    assert verifications == ["run"]
+
+
+def test_password_is_stored_as_an_argon2_hash(users: Users, database: Database) -> None:
+    users.create("alice", PASSWORD)
+
+    with database.read() as session:
+        stored = session.query(User).one()
+    assert stored.password_hash.startswith("$argon2id$")
+    assert PASSWORD not in stored.password_hash
+
+
+def test_account_with_a_damaged_hash_cannot_sign_in(users: Users, database: Database) -> None:
+    users.create("alice", PASSWORD)
+    database.write(lambda session: session.query(User).update({"password_hash": "damaged"}))
+
+    assert users.authenticate("alice", PASSWORD) is None
+
+
+def test_reset_changes_the_password_and_signs_out_everywhere(users: Users) -> None:
+    users.create("alice", PASSWORD)
+    before = users.authenticate("alice", PASSWORD)
+
+    users.reset_password("ALICE", "another password")
+
+    after = users.authenticate("alice", "another password")
+    assert users.authenticate("alice", PASSWORD) is None
+    assert before is not None
+    assert after is not None
+    assert after.session_epoch == before.session_epoch + 1
+
+
+def test_reset_of_a_user_who_is_not_there_is_refused(users: Users) -> None:
+    with pytest.raises(NotFound):
+        users.reset_password("nobody", PASSWORD)
+
+
+def test_name_is_given_once(users: Users) -> None:
+    users.create("alice", PASSWORD)
+
+    with pytest.raises(Conflict, match="Choose another name"):
+        users.create("ALICE", PASSWORD)
+
+
+def test_first_user_is_created_once_however_many_try(users: Users) -> None:
+    def create(number: int) -> str:
+        try:
+            return users.create(f"user {number}", PASSWORD, first=True)
+        except Conflict:
+            return "too late"
+
+    tries = [gevent.spawn(create, number) for number in range(5)]
+    gevent.joinall(tries, raise_error=True)
+
+    assert [one.value for one in tries].count("too late") == 4
+
+
+@pytest.mark.parametrize(
+    ("name", "password", "fields"),
+    [
+        ("", PASSWORD, {"name"}),
+        ("x" * 201, PASSWORD, {"name"}),
+        ("al\nice", PASSWORD, {"name"}),
+        ("alice", "short", {"password"}),
+        ("alice", "x" * (LONGEST_PASSWORD + 1), {"password"}),
+        ("", "", {"name", "password"}),
+    ],
+)
+def test_user_who_breaks_a_rule_is_not_made(users: Users, name: str, password: str, fields: set[str]) -> None:
+    with pytest.raises(InvalidInput) as raised:
+        users.create(name, password)
+
+    assert {error.field for error in raised.value.errors} == fields
+    assert not users.exist()

@@ -1,0 +1,136 @@
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from pydantic import BaseModel
+
+from appliance.services.api_keys import SCOPES
+from appliance.web.api import documents
+from appliance.web.api.documents import Problem
+from appliance.web.api.error_codes import ERROR_CODES
+from appliance.web.api.examples import EXAMPLES
+from appliance.web.api.openapi import operations
+from appliance.web.api.schemas import AccountChange, AccountRequest, AccountTestRequest, MessageRequest, Query
+
+OPERATIONS = {
+    *("submit_message", "list_messages", "show_message", "show_raw_message", "cancel_message", "retry_message"),
+    *("upload_attachment", "show_attachment", "delete_attachment"),
+    *("list_accounts", "create_account", "show_account", "change_account", "delete_account"),
+    *("test_account", "pause_account", "resume_account", "show_system", "inspect_worker"),
+}
+
+
+@pytest.fixture
+def document(client: FlaskClient) -> dict[str, Any]:
+    answer = client.get("/api/openapi.json")  # without a key
+    assert answer.status_code == 200
+    found: dict[str, Any] = answer.get_json()
+    return found
+
+
+def references(node: Any) -> Iterator[str]:
+    if isinstance(node, dict):
+        if isinstance(node.get("$ref"), str):
+            yield node["$ref"]
+        for value in node.values():
+            yield from references(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from references(value)
+
+
+def test_document_is_openapi_3_1(document: dict[str, Any]) -> None:
+    assert document["openapi"].startswith("3.1.")
+    assert document["info"]["title"] == "Postroom"
+    assert document["components"]["securitySchemes"]["api_key"]["scheme"] == "bearer"
+
+
+def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
+    for reference in set(references(document)):
+        node = document
+        for part in reference.removeprefix("#/").split("/"):
+            assert part in node, reference
+            node = node[part]
+
+
+def test_names_of_operations_stay(document: dict[str, Any]) -> None:
+    names = [operation["operationId"] for _, _, operation in operations(document)]
+
+    assert sorted(names) == sorted(OPERATIONS)
+
+
+def test_every_route_of_the_api_is_documented(app: Flask, document: dict[str, Any]) -> None:
+    routes = {
+        (re.sub(r"<string:(\w+)>", r"{\1}", rule.rule), method.lower())
+        for rule in app.url_map.iter_rules()
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
+        if rule.endpoint.startswith("api.")
+    }
+
+    assert {(path, method) for path, method, _ in operations(document)} == routes
+
+
+def test_parameters_of_a_path_are_declared(document: dict[str, Any]) -> None:
+    for path, _, operation in operations(document):
+        declared = {one["name"] for one in operation.get("parameters", []) if one["in"] == "path"}
+        assert declared == set(re.findall(r"{(\w+)}", path)), path
+
+
+def test_every_operation_says_which_scope_opens_it(document: dict[str, Any]) -> None:
+    for _, _, operation in operations(document):
+        (scope,) = operation["security"][0]["api_key"]
+        assert scope in SCOPES
+        assert f"`{scope}`" in operation["description"]
+
+
+def test_every_answer_has_an_example_and_a_shape(document: dict[str, Any]) -> None:
+    for path, method, operation in operations(document):
+        assert any(status.startswith("2") for status in operation["responses"]), path
+        for status, answer in operation["responses"].items():
+            assert answer["description"], (path, method, status)
+            assert "X-Request-ID" in answer["headers"]
+            for content in answer.get("content", {}).values():
+                assert "schema" in content
+                assert "example" in content or content["examples"], (path, method, status)
+
+
+def test_every_error_is_documented_as_a_problem(document: dict[str, Any]) -> None:
+    for path, _, operation in operations(document):
+        errors = {status: one for status, one in operation["responses"].items() if status >= "400"}
+        assert {"401", "403", "500", "503"} <= set(errors), path
+        for status, answer in errors.items():
+            content = answer["content"]["application/problem+json"]
+            assert content["schema"]["$ref"].endswith("/Problem")
+            for code, example in content["examples"].items():
+                Problem.model_validate(example["value"])
+                assert str(int(ERROR_CODES[code].status)) == status
+
+
+def test_requests_with_a_body_have_an_example_that_is_valid() -> None:
+    for model in (MessageRequest, AccountRequest, AccountChange, AccountTestRequest):
+        model.model_validate(model.model_json_schema()["example"])
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_example_of_an_answer_has_its_shape(name: str) -> None:
+    model: type[BaseModel] = getattr(documents, name)
+
+    model.model_validate(EXAMPLES[name])
+
+
+def test_password_is_marked_as_never_shown(document: dict[str, Any]) -> None:
+    schemas = document["components"]["schemas"]
+
+    assert "writeOnly" in str(schemas["AccountRequest"]["properties"]["password"])
+    assert "password" not in schemas["Account"]["properties"]
+
+
+def test_schema_of_a_query_is_made_once() -> None:
+    class Numbers(Query):
+        number: int = 1
+
+    assert Numbers.model_json_schema() is Numbers.model_json_schema()
+    assert Numbers.model_json_schema() is not Query.model_json_schema()

@@ -1,0 +1,70 @@
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+import pytest
+from flask.testing import FlaskClient
+from sqlalchemy.orm import Session
+
+from appliance.errors import StorageUnavailable
+from appliance.health import Health, Status
+from appliance.web.app import create_app
+from appliance.web.context import WebContext
+from tests.web.conftest import Parts
+
+
+def fail(parts: Parts, name: str) -> None:
+    parts.health = [
+        Health(name, Status.FAILED, "it broke") if health.name == name else health for health in parts.health
+    ]
+
+
+@pytest.fixture
+def without_database(web_context: WebContext) -> FlaskClient:
+    @contextmanager
+    def read() -> Iterator[Session]:
+        raise StorageUnavailable("The database cannot be opened.")
+        yield
+
+    return create_app(replace(web_context, read=read)).test_client()
+
+
+def test_all_is_well_when_every_part_runs(client: FlaskClient) -> None:
+    answer = client.get("/health")
+
+    assert answer.status_code == 200
+    body = answer.get_json()
+    assert body["status"] == "ok"
+    assert {one["name"] for one in body["components"]} >= {"worker", "dispatcher", "scheduler", "monitor"}
+    assert client.get("/health/ready").status_code == 200
+    assert client.get("/health/live").get_json() == {"status": "ok"}
+
+
+@pytest.mark.parametrize("name", ["worker", "dispatcher", "scheduler"])
+def test_broken_part_is_named_with_its_error(client: FlaskClient, parts: Parts, name: str) -> None:
+    fail(parts, name)
+
+    whole, ready = client.get("/health"), client.get("/health/ready")
+
+    assert (whole.status_code, whole.get_json()["status"]) == (503, "failing")
+    assert {one["name"]: one["detail"] for one in whole.get_json()["components"]}[name] == "it broke"
+    assert (ready.status_code, ready.get_json()["failing"]) == (503, [name])
+    assert client.get("/health/live").status_code == 200
+
+
+def test_broken_monitor_does_not_stop_mail(client: FlaskClient, parts: Parts) -> None:
+    fail(parts, "monitor")
+
+    whole = client.get("/health")
+
+    assert (whole.status_code, whole.get_json()["status"]) == (200, "degraded")
+    assert client.get("/health/ready").status_code == 200
+
+
+def test_database_that_does_not_answer_is_told(without_database: FlaskClient) -> None:
+    whole, ready = without_database.get("/health"), without_database.get("/health/ready")
+
+    assert whole.status_code == 503
+    assert whole.get_json()["database"] == {"ok": False, "detail": "The database cannot be opened."}
+    assert ready.get_json()["failing"] == ["database"]
+    assert without_database.get("/health/live").status_code == 200
