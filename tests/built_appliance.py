@@ -45,6 +45,7 @@ def built(settings: Settings) -> Iterator[Built]:
         core = build_core(changed, data_dir, database)
         yield Built(changed, core, Appliance(changed, core))
     finally:
+        gc.unfreeze()  # other tests count what is alive
         core.transports.close()
         database.stop()
 
@@ -56,6 +57,7 @@ def threads_of(name: str) -> list[threading.Thread]:
 def strike(name: str, error: BaseException) -> None:
     """Raises `error` wherever the component of that name waits, as if something in its loop had raised it."""
     [thread] = threads_of(name)
+    gc.unfreeze()  # the appliance freezes what it has built, which hides it here
     [loop] = [one for one in gc.get_objects() if isinstance(one, greenlet.greenlet) and id(one) == thread.ident]
     assert isinstance(loop, Greenlet)
     loop.kill(error, block=False)

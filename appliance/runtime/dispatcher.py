@@ -91,7 +91,8 @@ class Dispatcher(Component):
         round_ = self._outbox.claim(free, free_high)
         for index, claim in enumerate(round_.claims):
             self._hand_over(claim, round_.claims[index + 1 :])
-        return round_.more or bool(round_.claims)
+        self._backlog = round_.more
+        return round_.more
 
     def _hand_over(self, claim: Claim, others: list[Claim]) -> None:
         self._in_flight.add(claim)

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 from waitress import create_server
+from waitress.channel import HTTPChannel
+from waitress.utilities import RequestEntityTooLarge
 from waitress.wasyncore import close_all
 
 from appliance.config.settings import WebSettings
@@ -50,24 +52,37 @@ class HttpServer(Component):
                 return  # it has wound down already
 
     def _create(self, listening: socket.socket) -> Any:
-        return create_server(
+        server = create_server(
             self._app,
             sockets=[listening],
             threads=self._settings.threads,
             backlog=BACKLOG,
             connection_limit=1000,
-            # a little above Flask's own limit, which answers in the form that API clients expect
             max_request_body_size=(self._settings.max_request_mb + 1) * MEGABYTE,
             clear_untrusted_proxy_headers=False,  # web/proxies.py believes only the proxies that are named
             expose_tracebacks=False,
             asyncore_use_poll=True,
             ident=None,
         )
+        server.channel_class = _Channel
+        return server
 
     def _release(self) -> None:
         server, self._server = self._server, None
         server.task_dispatcher.shutdown(timeout=1)
         close_all(server._map, ignore_all=True)
+
+
+class _Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
+    """Leaves it to the application to refuse a body that is too large, in words that its clients understand."""
+
+    def service(self) -> None:
+        request = self.requests[0]
+        if isinstance(request.error, RequestEntityTooLarge):
+            request.error = None
+            request.headers["CONTENT_LENGTH"] = str(max(request.content_length, request.body_bytes_received))
+            request.headers["CONNECTION"] = "close"  # the rest of the body was not read
+        super().service()
 
 
 def bind(host: str, port: int) -> socket.socket:

@@ -61,10 +61,10 @@ class HubWatchdog:
 
     def _beat_on(self) -> None:
         while self._running:
-            began = time.monotonic()
+            previous = self._beat
             gevent.sleep(BEAT_SECONDS)
             self._beat = time.monotonic()
-            self._lag = max(0.0, self._beat - began - BEAT_SECONDS)
+            self._lag = max(0.0, self._beat - previous - BEAT_SECONDS)
             self._worst = max(self._worst, self._lag)
             if self._lag > BLOCKED_SECONDS:
                 log.warning("the event loop was blocked", seconds=round(self._lag, 3), by=self._culprit or "unknown")

@@ -11,7 +11,7 @@ from appliance.config.settings import LimitsSettings
 from appliance.errors import FieldError, InvalidInput
 from appliance.mail import addresses
 from appliance.mail.addresses import Address, InvalidAddress
-from appliance.mail.headers import InvalidHeader, check_header
+from appliance.mail.headers import InvalidHeader, check_header, encode_text
 from appliance.services.submission import SubmitMessage
 
 __all__ = [
@@ -118,10 +118,13 @@ def _header_error(name: str, value: str) -> str:
 
 
 def subject(value: str) -> str:
-    if any(char in value for char in "\r\n\0") or not _encodable(value):
-        raise ValueError("must be one line of text without control characters")
+    """What can be written as a header; found out now, because later nobody would be there to mend it."""
     if len(value) > LONGEST_SUBJECT:
         raise ValueError(f"has {len(value)} characters; the limit is {LONGEST_SUBJECT}")
+    try:
+        encode_text("Subject", value)
+    except (InvalidHeader, UnicodeError) as error:
+        raise ValueError("must be one line of text without control characters") from error
     return value
 
 

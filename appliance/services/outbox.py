@@ -82,7 +82,7 @@ class Outbox:
         claims = [replace(claim, high_priority=index < free_high_slots) for index, claim in enumerate(high)]
         free_slots -= max(0, len(high) - free_high_slots)
         claims += claimant.take([Priority.NORMAL, Priority.LOW], free_slots, now)
-        return Round(claims, claimant.held, more=claimant.held > 0)
+        return Round(claims, claimant.held, more=claimant.more)
 
     def _new_claim(self, now: datetime) -> "ClaimMaker":
         today, lease_until = local_date(now, self._zone), self._lease(now)
@@ -114,15 +114,19 @@ class _Claimant:
         self._batch_size = batch_size
         self._make = make
         self.held = 0
+        self.more = False
 
     def take(self, priorities: list[Priority], slots: int, now: datetime) -> list[Claim]:
         if slots <= 0:
             return []
-        messages = outbox.due(self._session, priorities, now=now, limit=slots * self._batch_size)
+        limit = slots * self._batch_size
+        messages = outbox.due(self._session, priorities, now=now, limit=limit)
         routed, stuck = self._route(messages)
         self._hold(stuck)
         batches = _divide(routed, slots, self._batch_size)
         self._return_unused(routed, batches)
+        claimed = sum(len(ids) for _, ids in batches)
+        self.more = self.more or len(messages) == limit or claimed < len(messages)
         made = (
             self._make(self._session, account_id, ids, probe=self._routing.is_probe(account_id))
             for account_id, ids in batches

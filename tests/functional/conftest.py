@@ -1,4 +1,4 @@
-"""Appliances as processes of their own. Every test of this directory is marked `functional`, and none leaves a process."""
+"""Appliances as processes of their own. All tests of this directory are marked `functional`; none leaves a process."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
@@ -40,9 +40,7 @@ def make_appliance(tmp_path: Path) -> Iterator[MakeAppliance]:
     """Makes appliances that are not started yet: `make_appliance({"WEB_PORT": "1234"}, config="[web]...")`."""
     with ExitStack() as stack:
 
-        def make(
-            environment: Mapping[str, str] | None = None, config: str = "", directory: str = "box"
-        ) -> Appliance:
+        def make(environment: Mapping[str, str] | None = None, config: str = "", directory: str = "box") -> Appliance:
             place = tmp_path / directory
             place.mkdir(exist_ok=True)
             appliance = Appliance(place, environment, config)

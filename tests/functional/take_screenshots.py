@@ -30,7 +30,9 @@ def main() -> None:
         shown = _tell_a_story(appliance, sink)
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
-            _take(browser, appliance, {"status": "/", "messages": "/messages", "message": f"/messages/{shown}"}, pictures)
+            _take(
+                browser, appliance, {"status": "/", "messages": "/messages", "message": f"/messages/{shown}"}, pictures
+            )
             browser.close()
 
 

@@ -59,9 +59,7 @@ def gated_sink(gate: Gate) -> Iterator[SmtpSink]:
 def test_message_gets_out_and_survives_a_kill(
     database_url: str, broker_url: str, start_appliance: MakeAppliance, gated_sink: SmtpSink, gate: Gate
 ) -> None:
-    appliance = start_appliance(
-        {"DATABASE_URL": database_url, "BROKER_URL": broker_url, "DELIVERY_RETRY_SECONDS": "1"}
-    )
+    appliance = start_appliance({"DATABASE_URL": database_url, "BROKER_URL": broker_url, "DELIVERY_RETRY_SECONDS": "1"})
     add_account(appliance, gated_sink)
     wait_for_status(appliance, post(appliance, "first@example.com"), "sent")
     wait_until(lambda: "send_email_task" in str(appliance.ask_flower("GET", "/api/tasks")[1]), timeout=15)

@@ -108,7 +108,9 @@ def test_secrets_are_for_the_owner_alone(first_life: FirstLife) -> None:
 def test_nothing_secret_is_logged(first_life: FirstLife) -> None:
     log = "\n".join(first_life.log)
 
-    assert not [path for path in (first_life.appliance.data_dir / "secrets").iterdir() if path.read_text().strip() in log]
+    assert not [
+        path for path in (first_life.appliance.data_dir / "secrets").iterdir() if path.read_text().strip() in log
+    ]
 
 
 def test_posted_message_reaches_the_server_and_is_shown_as_sent(shared: Appliance, shared_sink: SmtpSink) -> None:

@@ -145,7 +145,9 @@ def test_run_at_this_very_moment_counts_for_a_new_job_and_not_for_one_that_just_
 
 
 def test_leap_day_is_waited_for_over_a_century_year() -> None:
-    assert next_run("0 0 29 2 *", ZoneInfo("UTC"), datetime(2096, 3, 1, tzinfo=UTC)) == datetime(2104, 2, 29, tzinfo=UTC)
+    assert next_run("0 0 29 2 *", ZoneInfo("UTC"), datetime(2096, 3, 1, tzinfo=UTC)) == datetime(
+        2104, 2, 29, tzinfo=UTC
+    )
 
 
 def test_day_that_never_comes_is_none() -> None:

@@ -1,6 +1,7 @@
 """Waitress as a component, spoken to over real sockets."""
 
 import http.client
+import json
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -8,7 +9,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from flask import Flask
 
-from appliance.config.settings import WebSettings
+from appliance.config.settings import Settings, WebSettings
 from appliance.errors import StartupError
 from appliance.health import Status
 from appliance.runtime.http_server import HttpServer
@@ -222,31 +223,38 @@ def test_garbage_is_refused(start_server: MakeServer) -> None:
     assert get(server.port) == (200, "hello")
 
 
-@pytest.mark.parametrize("size", [2 * MEGABYTE, 4 * MEGABYTE], ids=["refused by Flask", "refused by waitress"])
-def test_body_that_is_too_large_is_a_problem_with_status_413(settings, size: int) -> None:  # type: ignore[no-untyped-def]
-    small = settings.model_copy(update={"web": WebSettings(max_request_mb=1)})
-    with built(small) as parts:
+@pytest.mark.parametrize(
+    "framing",
+    [
+        b"Content-Length: 1500000\r\n\r\n",
+        b"Content-Length: 9999999\r\n\r\n",
+        b"Transfer-Encoding: chunked\r\n\r\n200001\r\n",
+    ],
+    ids=["a little too large", "far too large", "chunked"],
+)
+def test_body_that_is_too_large_is_refused_in_the_words_of_the_api(settings: Settings, framing: bytes) -> None:
+    with built(settings.model_copy(update={"web": WebSettings(max_request_mb=1)})) as parts:
         server = parts.component("http server")
         assert isinstance(server, HttpServer)
         server.start()
         try:
-            response, body = _post(server.port, parts.core.data_dir.secret("local_token"), size)
+            status, content_type, problem = _post_much(server, parts.core.data_dir.secret("local_token"), framing)
         finally:
             server.stop(10)
 
-    assert response.status == 413
-    assert response.headers["Content-Type"].startswith("application/problem+json")
-    assert b"too_large" in body
+    assert (status, content_type, problem["code"]) == (413, "application/problem+json", "request_too_large")
 
 
-def _post(port: int, key: str, size: int) -> tuple[http.client.HTTPResponse, bytes]:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
-    headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
-    connection.request("POST", "/api/v1/messages", body=b" " * size, headers=headers)
-    response = connection.getresponse()
-    body = response.read()
-    connection.close()
-    return response, body
+def _post_much(server: HttpServer, key: str, framing: bytes) -> tuple[int, str | None, dict[str, str]]:
+    """Sends as much of a body as the server reads, and no more: what it did not read would reset the connection."""
+    head = f"POST /api/v1/messages HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {key}\r\n"
+    with connect(server) as connection:
+        connection.sendall(head.encode() + b"Content-Type: application/json\r\n" + framing)
+        if b"9999999" not in framing:
+            connection.sendall(b" " * (1_500_000 if b"1500000" in framing else 2 * MEGABYTE))
+        response = http.client.HTTPResponse(connection)
+        response.begin()
+        return response.status, response.headers["Content-Type"], json.loads(response.read())
 
 
 def _refuses(port: int) -> bool:

@@ -3,11 +3,23 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from sqlalchemy import Row, func, select
+from sqlalchemy import Row, bindparam, func, select
 from sqlalchemy.orm import Session
 
 from appliance.db.models import Message, SenderAccount
 from appliance.db.models.message import MessageStatus, Priority
+
+# built once: they run for every message at rest, and building them anew would take longer than running them
+_DUE = (
+    select(Message.id, Message.account_id, Message.status)
+    .where(Message.priority == bindparam("priority"), Message.due_at <= bindparam("now"))
+    .order_by(Message.due_at)
+    .limit(bindparam("most"))
+    .with_for_update(skip_locked=True)  # on a database server: another box may be claiming
+)
+_ANY_DUE = (
+    select(Message.id).where(Message.priority == bindparam("priority"), Message.due_at <= bindparam("now")).limit(1)
+)
 
 
 def due(
@@ -17,21 +29,14 @@ def due(
     found: list[Row[str, str | None, str]] = []
     for priority in priorities:  # one index range each: sorting over all of them would read a whole backlog
         if len(found) < limit:
-            found += session.execute(
-                select(Message.id, Message.account_id, Message.status)
-                .where(Message.priority == priority, Message.due_at <= now)
-                .order_by(Message.due_at)
-                .limit(limit - len(found))
-                .with_for_update(skip_locked=True)  # on a database server: another box may be claiming
-            ).all()
+            values = {"priority": priority, "now": now, "most": limit - len(found)}
+            found += session.execute(_DUE, values).all()
     return found
 
 
 def has_due(session: Session, *, now: datetime) -> bool:
     return any(
-        session.execute(select(Message.id).where(Message.priority == priority, Message.due_at <= now).limit(1)).first()
-        is not None
-        for priority in Priority
+        session.execute(_ANY_DUE, {"priority": priority, "now": now}).first() is not None for priority in Priority
     )
 
 
