@@ -44,9 +44,9 @@ def built(settings: Settings) -> Iterator[Built]:
     try:
         core = build_core(changed, data_dir, database)
         yield Built(changed, core, Appliance(changed, core))
+        core.transports.close()
     finally:
         gc.unfreeze()  # other tests count what is alive
-        core.transports.close()
         database.stop()
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from appliance.clock import Clock
@@ -51,7 +52,10 @@ class Users:
                 raise Conflict(f"There is a user {name.strip()!r} already. Choose another name.")
             session.add(User(id=user_id, name=name.strip(), password_hash=password_hash, created_at=now))
 
-        self._database.write(write)
+        try:
+            self._database.write(write)
+        except IntegrityError as error:  # on a database server two can ask at once, and both find the name free
+            raise Conflict(f"There is a user {name.strip()!r} already. Choose another name.") from error
         return user_id
 
     def reset_password(self, name: str, password: str) -> None:

@@ -138,7 +138,10 @@ def test_account_that_is_back_takes_everything_that_waited_for_it(chain: Chain, 
     assert "sent" not in chain.statuses()
     chain.clock.now = breaker_until(chain, account)
     sink.forget_rules()
+    [probe] = chain.claim()
+    assert (len(probe.message_ids), chain.claim(), chain.statuses()) == (1, [], {"sending": 1, "held": 19})
 
+    chain.deliver(probe)
     chain.turn()
 
     assert chain.statuses() == {"sent": 20}

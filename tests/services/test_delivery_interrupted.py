@@ -156,6 +156,10 @@ class StorageOnStrike:
         self.refusals = 0
         self.striking = False
 
+    def strike(self) -> bool:
+        self.striking = True
+        return True
+
     def read(self):
         return self._database.read()
 
@@ -197,16 +201,13 @@ def test_full_disk_during_a_fail_over_is_waited_for(
     monkeypatch.setattr(delivery, "STORAGE_RETRY_SECONDS", 0.01)
     chain.account(sink, priority=1)
     chain.account(other_sink)
-    sink.reply("MAIL", "550 5.7.1 account suspended")
-    sink.delay("MAIL", 0.2)
     message = chain.submit()
     [claim] = chain.claim()
     storage = StorageOnStrike(database)
     chain.database = storage  # type: ignore[assignment]
+    sink.reply("MAIL", "550 5.7.1 account suspended", when=lambda _: storage.strike())
     worker = threading.Thread(target=chain.another_worker(chain.in_flight).deliver, args=(claim.message_ids, claim.id))
     worker.start()
-    wait_until(lambda: any(command.startswith("MAIL") for command in sink.commands))
-    storage.striking = True
     wait_until(lambda: storage.refusals > 3)
 
     storage.striking = False

@@ -7,7 +7,6 @@ import pytest
 from appliance.config.settings import DispatcherSettings
 from appliance.db.models import SenderAccount
 from appliance.db.models.message import Message, Priority
-from appliance.db.queries import outbox
 from tests.factories import add_message
 from tests.services.conftest import Chain, MakeChain, fake_of
 
@@ -283,12 +282,3 @@ def test_limit_belongs_to_the_day_of_the_zone(make_chain: MakeChain, zone: str) 
     chain.claim()
 
     assert chain.sender(account).count_date == chain.clock().astimezone(ZoneInfo(zone)).date().isoformat()
-
-
-def test_next_due_is_the_earliest_of_all_priorities(chain: Chain) -> None:
-    later, sooner = chain.clock() + timedelta(hours=2), chain.clock() + timedelta(hours=1)
-    chain.database.write(lambda session: add_message(session, due_at=later, priority=Priority.HIGH))
-    chain.database.write(lambda session: add_message(session, due_at=sooner, priority=Priority.LOW))
-
-    with chain.database.read() as session:
-        assert outbox.next_due_at(session) == sooner

@@ -10,6 +10,7 @@ from appliance.db.models.message import Message
 from appliance.db.models.message_body import MessageBody, MessageTag
 from appliance.db.models.recipient import Recipient
 from appliance.db.models.sender_account import AccountDay, SenderAccount
+from appliance.db.models.suppression import Suppression
 
 __all__ = [
     "AccountDay",
@@ -27,5 +28,6 @@ __all__ = [
     "Recipient",
     "ScheduleRun",
     "SenderAccount",
+    "Suppression",
     "User",
 ]

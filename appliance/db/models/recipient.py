@@ -1,13 +1,14 @@
 """One address of a message, with its own outcome."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, String, Text, bindparam, update
+from sqlalchemy import ForeignKey, Index, String, Text, bindparam, text, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from appliance.db.models.base import Base, affected
+from appliance.db.models.base import Base, affected, changed_one
 
 
 class RecipientKind(StrEnum):
@@ -35,10 +36,18 @@ class Recipient(Base):
     reply_code: Mapped[int | None]
     reply_text: Mapped[str] = mapped_column(Text, default="")
     finished_at: Mapped[datetime | None]
+    suppressed_by: Mapped[str | None] = mapped_column(String(40))  # the suppression, which may be gone by now
 
     __table_args__ = (
         Index("ix_recipients_message_id", "message_id"),
         Index("ix_recipients_email", "email", "message_id"),
+        Index(
+            "ix_recipients_suppressed_by",
+            "suppressed_by",
+            "message_id",
+            sqlite_where=text("suppressed_by IS NOT NULL"),
+            postgresql_where=text("suppressed_by IS NOT NULL"),
+        ),
     )
 
     @classmethod
@@ -53,6 +62,51 @@ class Recipient(Base):
         cls, session: Session, recipient_id: int, status: RecipientStatus, code: int | None, text: str, now: datetime
     ) -> None:
         affected(session, _SETTLE, {"of_recipient": recipient_id, **_outcome(status, code, text, now)})
+
+    @classmethod
+    def suppress(cls, session: Session, recipient_id: int, *, suppression_id: str, why: str, now: datetime) -> bool:
+        """Pending -> suppressed."""
+        return changed_one(
+            session,
+            update(cls)
+            .where(cls.id == recipient_id, cls.status == RecipientStatus.PENDING)
+            .values(
+                status=RecipientStatus.SUPPRESSED,
+                suppressed_by=suppression_id,
+                reply_code=None,
+                reply_text=why,
+                finished_at=now,
+            ),
+        )
+
+    @classmethod
+    def release(cls, session: Session, message_ids: Iterable[str], *, suppression_id: str) -> int:
+        """Suppressed by that entry -> pending, in these messages."""
+        return affected(
+            session,
+            update(cls)
+            .where(
+                cls.message_id.in_(list(message_ids)),
+                cls.suppressed_by == suppression_id,
+                cls.status == RecipientStatus.SUPPRESSED,
+            )
+            .values(status=RecipientStatus.PENDING, **_NOT_SUPPRESSED),
+        )
+
+    @classmethod
+    def retry(cls, session: Session, message_id: str) -> int:
+        """Failed or suppressed -> pending: whether it may be sent to now is asked again before it is sent."""
+        return affected(
+            session,
+            update(cls)
+            .where(
+                cls.message_id == message_id, cls.status.in_((RecipientStatus.FAILED, RecipientStatus.SUPPRESSED))
+            )
+            .values(status=RecipientStatus.PENDING, finished_at=None, suppressed_by=None),
+        )
+
+
+_NOT_SUPPRESSED: dict[str, Any] = {"suppressed_by": None, "reply_text": "", "finished_at": None}
 
 
 _OUTCOME: dict[str, Any] = {

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from sqlalchemy import Row, bindparam, func, select
+from sqlalchemy import Row, bindparam, select
 from sqlalchemy.orm import Session
 
 from appliance.db.models import Message, SenderAccount
@@ -38,16 +38,6 @@ def has_due(session: Session, *, now: datetime) -> bool:
     return any(
         session.execute(_ANY_DUE, {"priority": priority, "now": now}).first() is not None for priority in Priority
     )
-
-
-def next_due_at(session: Session) -> datetime | None:
-    moments = [
-        session.execute(
-            select(func.min(Message.due_at)).where(Message.priority == priority, Message.due_at.is_not(None))
-        ).scalar()
-        for priority in Priority
-    ]
-    return min((moment for moment in moments if moment is not None), default=None)
 
 
 def accounts(session: Session) -> Sequence[SenderAccount]:
