@@ -18,7 +18,7 @@ CLIENTS = 16
 def main() -> None:
     options = _options()
     with tempfile.TemporaryDirectory() as directory, listening(Path(directory), options.latency) as sink:
-        environment = {"LOG_LEVEL": "warning"} | dict(one.split("=", 1) for one in options.set)
+        environment = dict(one.split("=", 1) for one in options.set)
         with running(Path(directory), environment) as appliance:
             _row("boot to ready", f"{appliance.seconds_to_ready:.2f} s", "<= 3 s")
             key = _with_account(appliance, sink)

@@ -1,6 +1,6 @@
 """Makes the pictures in docs/images: `.venv/bin/python -m tests.functional.take_screenshots [DIRECTORY]`.
 
-A real appliance with mail that went well, mail that did not, and an account that is broken; a real Chromium looks at it.
+A real appliance with mail that went well, mail that did not, and a broken account; a real Chromium looks at it.
 """
 
 from gevent import monkey

@@ -45,7 +45,7 @@ class Visit:
             self.complaints.append(f"{text} (on {self.page.url})")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # not longer: Playwright keeps an asyncio loop running, and a thread has room for one
 def browser() -> Iterator[Browser]:
     if not CHROMIUM.exists():
         pytest.skip(f"{CHROMIUM} is not installed (Debian: apt-get install chromium)")
