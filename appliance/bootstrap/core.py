@@ -22,9 +22,11 @@ from appliance.services.account_test import AccountTest
 from appliance.services.api_keys import ApiKeys
 from appliance.services.attachment_files import AttachmentFiles
 from appliance.services.attachments import Attachments
+from appliance.services.batch import BatchSubmission
 from appliance.services.composition import Composition
 from appliance.services.container import Services
 from appliance.services.delivery import Delivery
+from appliance.services.dry_run import DryRun
 from appliance.services.in_flight import InFlight
 from appliance.services.mailbox import Mailbox
 from appliance.services.messages import Messages
@@ -34,7 +36,11 @@ from appliance.services.raw_messages import RawMessages
 from appliance.services.rescue import Rescue
 from appliance.services.sender_accounts import SenderAccounts
 from appliance.services.setup import Setup
+from appliance.services.storage import Storage
 from appliance.services.submission import Submission
+from appliance.services.suppressions import Suppressions
+from appliance.services.template_rendering import TemplateRendering
+from appliance.services.templates import Templates
 from appliance.services.transports import Transports
 from appliance.services.users import Users
 
@@ -99,6 +105,7 @@ def build_core(settings: Settings, data_dir: DataDirectory, database: Database) 
     users = users_of(database)
     files = AttachmentFiles(data_dir.path / "attachments")
     attachments = Attachments(database, files, settings.limits, run_native=SLOW_POOL.apply, clock=clock)
+    suppressions = Suppressions(database, outbox, run_native=SLOW_POOL.apply, clock=clock)
     composition = Composition(files, SLOW_POOL.apply)
     delivery = Delivery(
         database,
@@ -111,23 +118,31 @@ def build_core(settings: Settings, data_dir: DataDirectory, database: Database) 
         clock=clock,
         on_recovery=release_rested,
     )
+    template_rendering = TemplateRendering(database, settings.limits, run_native=SLOW_POOL.apply)
     services = Services(
-        submission=Submission(database, outbox, hostname=hostname, clock=clock),
+        submission=Submission(database, outbox, hostname=hostname, clock=clock, fill=template_rendering.fill),
+        batches=BatchSubmission(database, outbox, hostname=hostname, clock=clock),
+        dry_run=DryRun(database, files, run_native=SLOW_POOL.apply, hostname=hostname, zone=zone, clock=clock),
         messages=messages,
         raw_messages=RawMessages(database, composition),
         delivery=delivery,
         sender_accounts=accounts,
         account_test=AccountTest(database, transports, hostname=hostname, clock=clock, on_recovery=release_rested),
         attachments=attachments,
+        suppressions=suppressions,
+        templates=Templates(database, settings.limits, run_native=SLOW_POOL.apply, clock=clock),
+        template_rendering=template_rendering,
         mailbox=mailbox,
         periodic=Periodic(
             database,
             {
                 "reset_email_daily_counts": accounts.close_day,
                 "cleanup_expired_attachments": attachments.cleanup_expired,
+                "cleanup_expired_suppressions": suppressions.cleanup_expired,
             },
             clock=clock,
         ),
+        storage=Storage(database, clock=clock),
         users=users,
         setup=Setup(users, minutes=settings.appliance.setup_minutes, clock=clock),
         api_keys=ApiKeys(database, clock=clock),

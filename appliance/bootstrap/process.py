@@ -3,7 +3,9 @@
 import gc
 import os
 import signal
+import time
 from collections.abc import Mapping
+from contextlib import suppress
 from types import FrameType
 from typing import Any
 
@@ -16,7 +18,7 @@ from appliance.bootstrap.core import SLOW_POOL, Core, build_core, open_database,
 from appliance.clock import utc_now
 from appliance.config.loader import Loaded
 from appliance.config.settings import Settings
-from appliance.errors import NotFound
+from appliance.errors import NotFound, StorageUnavailable
 from appliance.runtime.component import Component
 from appliance.runtime.dispatcher import Dispatcher
 from appliance.runtime.http_server import HttpServer, bind
@@ -36,6 +38,7 @@ from appliance.web.context import FlowerAccess, Telemetry, WebContext
 log = structlog.get_logger(__name__)
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+HOUSEKEEPING_SECONDS = 5.0
 
 
 def run_appliance(loaded: Loaded) -> int:
@@ -66,6 +69,7 @@ class Appliance:
     def __init__(self, settings: Settings, core: Core) -> None:
         self._settings = settings
         self._core = core
+        self._housekeeping_due = 0.0
         self._watchdog = HubWatchdog()
         self._notifier = sdnotify.SystemdNotifier()
         self._celery = create_celery(settings, core.services)
@@ -102,7 +106,8 @@ class Appliance:
         finally:
             self._watchdog.stop()
             self._core.transports.close()
-            self._core.rescue.of_box(self._core.outbox.claim_prefix)
+            with suppress(StorageUnavailable):  # then the next start does it
+                self._core.rescue.of_box(self._core.outbox.claim_prefix)
 
     def components(self) -> list[Component]:
         """In start order: what does the work before what brings it in."""
@@ -188,9 +193,15 @@ class Appliance:
         self._notifier.notify("READY=1")
 
     def _watch(self) -> None:
-        self._core.transports.prune()
+        self._keep_house()
         if all(health.ok or health.name == "monitor" for health in self.supervisor.health()):
             self._notifier.notify("WATCHDOG=1")
+
+    def _keep_house(self) -> None:
+        if time.monotonic() >= self._housekeeping_due:
+            self._housekeeping_due = time.monotonic() + HOUSEKEEPING_SECONDS
+            self._core.transports.prune()
+            self._core.services.storage.look_again()
 
     def _wind_down(self) -> None:
         self._notifier.notify("STOPPING=1")

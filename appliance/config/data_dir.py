@@ -38,8 +38,13 @@ class DataDirectory:
         """Makes the directory (mode 0700) and proves, by writing, that it can be written to.
 
         Raises:
-            StartupError: it cannot.
+            StartupError: it cannot, or somebody else keeps things in it.
         """
+        if self.holds_something_else():
+            raise StartupError(
+                f"The directory {self.path} holds files that are not Postroom's, so it is left as it is. "
+                "Set [appliance] data_dir to a directory of its own, one that is empty or not there yet."
+            )
         try:
             for directory in (self.path, self.secrets):
                 directory.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -47,6 +52,14 @@ class DataDirectory:
             self.probe()
         except OSError as error:
             raise StartupError(self._refusal(error)) from error
+
+    def holds_something_else(self) -> bool:
+        """Whether it is in use, and not by an appliance: such as /var, which must not be closed to its other users."""
+        try:
+            names = {path.name for path in self.path.iterdir()} - {"lost+found"}
+        except OSError:
+            return False  # not there, or not to be read: `prepare` says which
+        return bool(names) and names.isdisjoint({self._lock_file.name, self.database.name, self.secrets.name})
 
     def probe(self) -> None:
         """Writes and removes a file. Raises OSError."""

@@ -155,6 +155,11 @@ class DeliverySettings(Section):
         "resend",
         description="A message caught between the server's acceptance and the record of it: resend (same Message-ID) or hold for a person.",
     )
+    suppress_on_hard_refusal: Switch = Field(
+        True,
+        description="Whether an address of which a server says that it does not exist (5.1.1 and the like) is suppressed.",
+    )
+    suppression_days: Count = Field(30, description="How long such a suppression lasts; 0: for ever.")
     breaker_seconds: Seconds = Field(
         30, description="A sender account that failed rests this long; doubled at each further failure."
     )
@@ -167,8 +172,14 @@ class DeliverySettings(Section):
 
 class LimitsSettings(Section):
     recipients: PositiveInt = Field(100, description="Recipients of one message: to, cc and bcc together.")
+    batch_messages: PositiveInt = Field(1000, description="Messages of one batch.")
     message_mb: PositiveInt = Field(20, description="The size of one message with its attachments.")
     attachment_mb: PositiveInt = Field(10, description="The size of one attachment.")
+    template_kb: PositiveInt = Field(256, description="The size of a template, all its parts and languages together.")
+    template_variables_kb: PositiveInt = Field(256, description="The size of the variables of one message, as JSON.")
+    rendered_kb: PositiveInt = Field(
+        1000, description="The size of what a template makes: HTML or text of one message."
+    )
     attachment_days: PositiveInt = Field(
         7, description="An uploaded attachment can be used for this long, and the files of a message are kept as long."
     )
@@ -181,6 +192,7 @@ class ScheduleSettings(Section):
     cleanup_expired_attachments: Cron = Field(
         "0 * * * *", description="Removes attachments that are past their age and that no message needs."
     )
+    cleanup_expired_suppressions: Cron = Field("0 * * * *", description="Removes suppressions that have expired.")
 
 
 class LogSettings(Section):

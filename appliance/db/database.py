@@ -9,15 +9,15 @@ from sqlalchemy.orm import Session
 
 from appliance.config.settings import DatabaseSettings
 from appliance.db.engine import create_database_engine, is_memory, is_sqlite
-from appliance.db.writer import (
+from appliance.db.write import (
     STORAGE_TROUBLES,
-    GroupCommitWriter,
     RunNative,
     TransactionWriter,
     WriteFunction,
     Writer,
     unavailable,
 )
+from appliance.db.writer import GroupCommitWriter
 
 T = TypeVar("T")
 ReadSession = Callable[[], AbstractContextManager[Session]]

@@ -1,4 +1,4 @@
-"""The way in which anything is changed: `write(fn)` runs a pure database function and returns once it is durable.
+"""The one writer of an SQLite database.
 
 SQLite knows one writer at a time and each durable commit costs an fsync, so all writes go through one thread that runs
 whatever has gathered in a single transaction and commits once for all (group commit: DeWitt et al., "Implementation
@@ -13,59 +13,21 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, Protocol, TypeVar
+from typing import Any
 
 import structlog
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as NoConnectionFree
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
+from appliance.db.write import STORAGE_TROUBLES, RunNative, T, WriteFunction, unavailable
 from appliance.errors import StorageUnavailable
 
-T = TypeVar("T")
-WriteFunction = Callable[[Session], T]
-"""Touches the session it is given and nothing else: no network, no clock, no other session. It may run in a transaction
-that is rolled back, and then once more, so an effect outside the database would outlive it; and the objects that it
-adds are made inside it, because a session remembers what became of those it has seen."""
-
-RunNative = Callable[[Callable[[], Any]], Any]
-"""Runs a function where it does not block the caller's event loop, and returns its result."""
-
-STORAGE_TROUBLES = (OperationalError, InterfaceError, NoConnectionFree)
-"""What says that the database, not the write, is at fault: it refuses, the connection is gone, none is free."""
-
 MAX_BATCH = 256
+QUIET_SECONDS = 10.0  # between two lines about a database that does not commit
 MAX_BATCH_SECONDS = 0.010  # of work between two commits: what one batch may hold the hub for
 
 log = structlog.get_logger(__name__)
-
-
-class Writer(Protocol):
-    def start(self) -> None: ...
-    def stop(self) -> None: ...
-    def write(self, fn: WriteFunction[T]) -> T: ...
-
-
-class TransactionWriter:
-    """One ordinary transaction a write, for a database server with a connection pool."""
-
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-
-    def start(self) -> None:
-        pass
-
-    def stop(self) -> None:
-        pass
-
-    def write(self, fn: WriteFunction[T]) -> T:
-        """Raises whatever `fn` raises, and StorageUnavailable when the server cannot commit."""
-        try:
-            with Session(self._engine, expire_on_commit=False) as session, session.begin():
-                return fn(session)
-        except STORAGE_TROUBLES as error:
-            raise unavailable(error) from error
 
 
 class BatchStatistics:
@@ -120,6 +82,8 @@ class GroupCommitWriter:
         self._connection: Connection | None = None
         self._closed = False
         self.statistics = BatchStatistics()
+        self.trouble = ""
+        self._quiet_until = 0.0
 
     def start(self) -> None:
         with self._lifecycle:
@@ -181,6 +145,7 @@ class GroupCommitWriter:
                 done, batch = self._apply(connection, batch)
                 self._natively(connection.commit)
                 self.statistics.count(len(done))
+                self.trouble = ""
             except Exception as error:  # noqa: BLE001 - the writer must outlive any failure; every caller is told
                 done, batch = done + batch, []
                 self._fail(done, error)
@@ -217,10 +182,17 @@ class GroupCommitWriter:
 
     def _fail(self, batch: list[_Write], error: BaseException) -> None:
         self.statistics.failed_commits += 1
-        log.error("the database could not commit", error=str(error.__cause__ or error), writes=len(batch))
+        self._note_trouble(error)
         for write in batch:
-            write.error = write.error or unavailable(error)
+            write.error = write.error or _unavailable(error)
         self._disconnect()
+
+    def _note_trouble(self, error: BaseException) -> None:
+        """Logs it once in a while: a full disk refuses every write, and may be the one that the log is on."""
+        self.trouble = str(_unavailable(error))
+        if time.monotonic() >= self._quiet_until:
+            self._quiet_until = time.monotonic() + QUIET_SECONDS
+            log.error("the database could not commit", error=str(error.__cause__ or error))
 
     def _disconnect(self) -> None:
         if self._connection is not None:
@@ -270,7 +242,7 @@ def _run_in_savepoint(connection: Connection, write: _Write) -> None:
     except Exception as error:  # noqa: BLE001 - it is handed to the caller of this write
         if not _in_transaction(connection):
             raise _BatchLost from _first_of(error)
-        write.error = unavailable(error) if isinstance(error, STORAGE_TROUBLES) else error
+        write.error = _unavailable(error) if isinstance(error, STORAGE_TROUBLES) else error
 
 
 def _first_of(error: BaseException) -> BaseException:
@@ -284,9 +256,5 @@ def _in_transaction(connection: Connection) -> bool:
     return bool(connection.connection.dbapi_connection.in_transaction)  # type: ignore[union-attr]
 
 
-def unavailable(error: BaseException) -> StorageUnavailable:
-    cause = error.__cause__ if isinstance(error, _BatchLost) and error.__cause__ else error
-    text = str(getattr(cause, "orig", None) or cause)
-    return StorageUnavailable(
-        f"The database does not answer as it should: {text}. Check disk space, permissions and locks."
-    )
+def _unavailable(error: BaseException) -> StorageUnavailable:
+    return unavailable(error.__cause__ if isinstance(error, _BatchLost) and error.__cause__ else error)

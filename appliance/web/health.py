@@ -61,4 +61,6 @@ def _database() -> dict[str, Any]:
             access.has_users(session)
     except StorageUnavailable as error:
         return {"ok": False, "detail": str(error)}
+    if trouble := web().services.storage.trouble():
+        return {"ok": False, "detail": trouble}
     return {"ok": True, "detail": ""}

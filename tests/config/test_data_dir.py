@@ -179,3 +179,31 @@ def test_secret_cannot_leave_its_directory(directory: DataDirectory, name: str) 
 
 def test_free_space_is_known_before_the_directory_exists(tmp_path: Path) -> None:
     assert DataDirectory(tmp_path / "not" / "yet").free_bytes() > 0
+
+
+def test_directory_with_files_of_others_is_left_as_it_is(tmp_path: Path) -> None:
+    foreign = tmp_path / "var"
+    foreign.mkdir(mode=0o755)
+    (foreign / "other.txt").write_text("somebody needs this")
+
+    with pytest.raises(StartupError, match=r"not Postroom's.*data_dir"):
+        DataDirectory(foreign).prepare()
+
+    assert foreign.stat().st_mode & 0o777 == 0o755
+    assert [path.name for path in foreign.iterdir()] == ["other.txt"]
+
+
+@pytest.mark.parametrize("left_behind", ["postroom.lock", "postroom.db"])
+def test_directory_of_an_earlier_appliance_is_taken_again(tmp_path: Path, left_behind: str) -> None:
+    ours = tmp_path / "var"
+    ours.mkdir()
+    (ours / left_behind).touch()
+    (ours / "notes.txt").touch()
+
+    DataDirectory(ours).prepare()
+
+
+def test_empty_file_system_of_its_own_is_taken(tmp_path: Path) -> None:
+    (tmp_path / "var" / "lost+found").mkdir(parents=True)
+
+    DataDirectory(tmp_path / "var").prepare()

@@ -1,5 +1,6 @@
 """The address that people use, against what the web server listens on."""
 
+import socket
 from collections.abc import Iterator
 from urllib.parse import SplitResult, urlsplit
 
@@ -11,6 +12,7 @@ LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 def check(settings: Settings) -> Iterator[Finding]:
+    yield _judge_hostname(settings.appliance.hostname or socket.gethostname())
     url = settings.appliance.public_url
     if not url and settings.web.host in LOOPBACK:
         yield ok(SUBJECT, "not set; the pages can be reached from this machine alone")
@@ -20,6 +22,16 @@ def check(settings: Settings) -> Iterator[Finding]:
         )
     else:
         yield _judge(url, settings)
+
+
+def _judge_hostname(name: str) -> Finding:
+    if "." in name:
+        return ok("host name", f"{name} is said to SMTP servers")
+    return warning(
+        "host name",
+        f"{name} is said to SMTP servers and has no domain, which some of them dislike (RFC 5321 section 2.3.5)",
+        "set [appliance] hostname to a full name such as mail.example.com",
+    )
 
 
 def _judge(url: str, settings: Settings) -> Finding:

@@ -15,7 +15,10 @@ LITTLE_BYTES = 2**30
 
 def check(settings: Settings) -> Iterator[Finding]:
     directory = DataDirectory(settings.data_dir)
-    if directory.path.is_dir():
+    if directory.holds_something_else():
+        remedy = "set [appliance] data_dir to a directory of its own"
+        yield problem(SUBJECT, f"{directory.path} holds files that are not Postroom's", remedy)
+    elif directory.path.is_dir():
         yield from _access(directory)
         yield from _secrets(directory)
     else:

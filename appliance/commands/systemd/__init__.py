@@ -31,6 +31,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, loaded: Loaded) -> int:
     user = _known_user(arguments.user or _owner(loaded.settings.data_dir))
+    if user.pw_uid == 0:
+        print(
+            "This unit runs as root, which Postroom does not need. Give it a user of its own: --user NAME",
+            file=sys.stderr,
+        )
     text = _unit(loaded, user.pw_name).text()
     if not arguments.install:
         print(text, end="")
