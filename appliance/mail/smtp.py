@@ -73,10 +73,11 @@ class SmtpTransport:
         self._closed = threading.Event()
         self.statistics = Statistics()
 
-    def send(self, envelope: Envelope) -> SendResult:
+    def send(self, envelope: Envelope, dialogue: Dialogue | None = None) -> SendResult:
+        """With `dialogue`, over a new connection, whose conversation it records; the message itself is left out."""
         started = self._monotonic()
         try:
-            return self._send(envelope)
+            return self._send(envelope) if dialogue is None else self._transact(self._open(dialogue), envelope)
         finally:
             self.statistics.add(self._monotonic() - started)
 

@@ -110,6 +110,7 @@ class Dispatcher(Component):
             return
         self._housekeeping_due = now + HOUSEKEEPING_SECONDS
         self._outbox.renew(self._in_flight.working_ids())
+        self._outbox.expire()
         self._in_flight.forget(self._rescue.stale())
         self._in_flight.forget(self._outbox.closed_claims(self._in_flight.ids()))
 

@@ -15,7 +15,7 @@ from appliance.mail.addresses import Address, InvalidAddress
 from appliance.mail.headers import new_message_id
 from appliance.mail.mime import Content, render
 from appliance.mail.smtp import SmtpTransport
-from appliance.mail.transport import Envelope, Transport, TransportError
+from appliance.mail.transport import Envelope, SendResult, Transport, TransportError
 from appliance.services.transports import Transports
 
 
@@ -67,24 +67,27 @@ class AccountTest:
         return account
 
     def _try(self, account: SenderAccount, recipient: Address | None) -> AccountReport:
-        dialogue: list[str] = []
         if account.transport == TransportKind.MAILBOX:
-            return self._send(self._transports.of(account), account, recipient, dialogue)
+            return self._try_mailbox(self._transports.of(account), account, recipient)
+        dialogue: list[str] = []
         try:
             with closing(self._transports.smtp(account)) as transport:
-                transport.check(dialogue)
-                return self._send(transport, account, recipient, dialogue)
+                return self._try_smtp(transport, account, recipient, dialogue)
         except TransportError as error:
             return AccountReport(False, str(error), dialogue)
 
-    def _send(
-        self, transport: Transport, account: SenderAccount, recipient: Address | None, dialogue: list[str]
+    def _try_mailbox(self, transport: Transport, account: SenderAccount, recipient: Address | None) -> AccountReport:
+        if recipient is None:
+            return AccountReport(True, "The mailbox works.")
+        return _accepted(transport.send(self._envelope(account, recipient)), recipient, [])
+
+    def _try_smtp(
+        self, transport: SmtpTransport, account: SenderAccount, recipient: Address | None, dialogue: list[str]
     ) -> AccountReport:
         if recipient is None:
-            what = "The server accepted the login." if isinstance(transport, SmtpTransport) else "The mailbox works."
-            return AccountReport(True, what, dialogue)
-        result = transport.send(self._envelope(account, recipient))
-        return AccountReport(True, f"{result.server} accepted a test message for {recipient.email}.", dialogue)
+            transport.check(dialogue)
+            return AccountReport(True, "The server accepted the login.", dialogue)
+        return _accepted(transport.send(self._envelope(account, recipient), dialogue), recipient, dialogue)
 
     def _envelope(self, account: SenderAccount, recipient: Address) -> Envelope:
         content = Content(
@@ -96,6 +99,10 @@ class AccountTest:
             date=self._clock(),
         )
         return Envelope(account.email, (recipient.email,), render(content), content.message_id, content.subject)
+
+
+def _accepted(result: SendResult, recipient: Address, dialogue: list[str]) -> AccountReport:
+    return AccountReport(True, f"{result.server} accepted a test message for {recipient.email}.", dialogue)
 
 
 def _recipient(to: str | None) -> Address | None:

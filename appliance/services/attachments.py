@@ -1,10 +1,12 @@
 """Attachments: uploaded once, sent many times, removed when they are old and nobody needs them."""
 
+import hashlib
 import mimetypes
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from sqlalchemy import delete
@@ -76,15 +78,29 @@ class Attachments:
         self._database.write(lambda session: insert_rows(session, Attachment, row))
         return attachment_id
 
-    def store(
+    def store(self, filename: str, content_type: str | None, content: bytes, field: str) -> StoredFile:
+        """Puts the bytes on disk. `field` is what an error names. Raises InvalidInput, StorageUnavailable."""
+        described = self.describe(filename, content_type, content, field)
+        self.keep([content])
+        return described
+
+    def keep(self, contents: Iterable[bytes]) -> None:
+        """Puts described bytes on disk. Raises StorageUnavailable."""
+        for content in contents:
+            self._run_native(partial(self._files.store, content))
+
+    def describe(
         self, filename: str, content_type: str | None, content: bytes, field: str, content_id: str | None = None
     ) -> StoredFile:
-        """Puts the bytes on disk. `field` is what an error names. Raises InvalidInput, StorageUnavailable."""
+        """What it will be once it is kept; nothing is on disk yet. `field` is what an error names.
+
+        Raises InvalidInput.
+        """
         if len(content) > self._limits.attachment_mb * MEGABYTE:
             remedy = f"the limit is {self._limits.attachment_mb} MB ([limits] attachment_mb)"
             raise InvalidInput([FieldError(field, f"The file has {len(content)} bytes; {remedy}.", "too_large")])
         name = safe_filename(filename)
-        digest = self._run_native(lambda: self._files.store(content))
+        digest = self._run_native(lambda: hashlib.sha256(content).hexdigest())
         return StoredFile(name, usable_type(content_type, name), len(content), digest, content_id)
 
     def named(self, attachment_id: str, api_key_id: str | None, field: str, content_id: str | None) -> StoredFile:

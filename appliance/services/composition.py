@@ -1,7 +1,7 @@
 """Turns a message and the account it goes out through into an envelope."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from appliance.db.models import SenderAccount
 from appliance.db.models.recipient import RecipientKind
@@ -11,9 +11,14 @@ from appliance.mail.addresses import Address, InvalidAddress
 from appliance.mail.headers import InvalidHeader
 from appliance.mail.mime import Content, Part, render
 from appliance.mail.transport import Envelope
-from appliance.services.attachment_files import AttachmentDamaged, AttachmentFiles
+from appliance.services.attachment_files import AttachmentDamaged
 
 RunNative = Callable[[Callable[[], Any]], Any]
+
+
+class FileSource(Protocol):
+    def read(self, digest: str) -> bytes:
+        """Raises AttachmentDamaged."""
 
 
 class CannotCompose(ApplianceError):
@@ -23,7 +28,7 @@ class CannotCompose(ApplianceError):
 class Composition:
     """`run_native` keeps messages with attachments, which may take half a second to write, off the event loop."""
 
-    def __init__(self, files: AttachmentFiles, run_native: RunNative) -> None:
+    def __init__(self, files: FileSource, run_native: RunNative) -> None:
         self._files = files
         self._run_native = run_native
 
@@ -75,7 +80,7 @@ def _content(message: OutgoingMessage, account: SenderAccount, parts: tuple[Part
         html=message.html,
         headers=message.headers,
         message_id=message.rfc_message_id,
-        date=message.created_at,
+        date=message.first_due_at,
         attachments=parts,
     )
 

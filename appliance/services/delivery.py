@@ -5,6 +5,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TypeVar
 from zoneinfo import ZoneInfo
@@ -18,17 +19,17 @@ from appliance.db.database import Database
 from appliance.db.models import Message, SenderAccount
 from appliance.db.models.delivery_attempt import AttemptOutcome
 from appliance.db.models.message import MessageStatus, Reason
-from appliance.db.queries import outgoing
+from appliance.db.queries import outgoing, suppressions
 from appliance.db.queries.outgoing import OutgoingMessage
 from appliance.errors import StorageUnavailable
 from appliance.mail import retry
-from appliance.services import record
+from appliance.services import record, suppressed
 from appliance.services.account_days import routing_at
 from appliance.services.composition import CannotCompose, Composition
 from appliance.services.in_flight import InFlight
 from appliance.services.transaction import transact
 from appliance.services.transports import Transports
-from appliance.services.verdict import Attempt, Circumstances, Verdict, judge
+from appliance.services.verdict import Attempt, Circumstances, Verdict, expired, judge
 
 STORAGE_RETRY_SECONDS = 1.0
 T = TypeVar("T")
@@ -70,13 +71,28 @@ class Delivery:
         when it ends early (the appliance stops, the account broke) goes back to the outbox.
         """
         with self._in_flight.working(claim_id):
-            messages, account = self._load(message_ids, claim_id)
-            return dict(self._deliver_all(messages, account)) if account else {}
+            messages, account, listed = self._load(message_ids, claim_id)
+            ended: Counter[str] = Counter()
+            if listed:
+                ended = self._keep_back(message_ids, claim_id)
+                messages, account, _ = self._load(message_ids, claim_id)
+            if account is not None:
+                ended += self._deliver_all(messages, account)
+            self.outcomes.update(ended)
+            return dict(ended)
 
-    def _load(self, ids: Sequence[str], claim_id: str) -> tuple[list[OutgoingMessage], SenderAccount | None]:
+    def _load(self, ids: Sequence[str], claim_id: str) -> tuple[list[OutgoingMessage], SenderAccount | None, bool]:
+        """The messages, the account to send them through, and whether a recipient of theirs is suppressed by now."""
         with self._database.read() as session:
             messages = outgoing.of_claim(session, claim_id, ids)
-            return messages, outgoing.account(session, messages[0].account_id) if messages else None
+            if not messages:
+                return [], None, False
+            listed = suppressions.active_for(session, suppressed.emails_of(messages), now=self._clock())
+            return messages, outgoing.account(session, messages[0].account_id), bool(listed)
+
+    def _keep_back(self, ids: Sequence[str], claim_id: str) -> Counter[str]:
+        now = self._clock()
+        return self._insist(lambda session: suppressed.before_sending(session, claim_id, ids, now))
 
     def _deliver_all(self, messages: Sequence[OutgoingMessage], account: SenderAccount) -> Counter[str]:
         tally: Counter[str] = Counter()
@@ -90,7 +106,6 @@ class Delivery:
             verdict = self._attempt(message, account)
             tally[verdict.status] += 1
         self._record_and_begin(verdict, None)
-        self.outcomes.update(tally)
         return tally
 
     def _record_and_begin(self, verdict: Verdict | None, following: OutgoingMessage | None) -> bool:
@@ -123,7 +138,7 @@ class Delivery:
                 self._patience.wait(STORAGE_RETRY_SECONDS)
 
     def _attempt(self, message: OutgoingMessage, account: SenderAccount) -> Verdict:
-        """One attempt: account after account until one can be used."""
+        """One attempt: account after account until one can be used, or the message can no longer be sent."""
         attempts: list[Attempt] = []
         reserved_on: tuple[str, str] | None = (account.id, message.claim_day)
         back_at: datetime | None = None
@@ -131,7 +146,7 @@ class Delivery:
         while current is not None:
             attempt = self._try_account(message, current)
             if isinstance(attempt, Verdict):
-                return attempt
+                return replace(attempt, attempts=tuple(attempts), reserved_on=reserved_on)
             attempts.append(attempt)
             if attempt.outcome is not AttemptOutcome.ACCOUNT_ERROR:
                 break
@@ -142,22 +157,13 @@ class Delivery:
         return judge(message, tuple(attempts), at)
 
     def _try_account(self, message: OutgoingMessage, account: SenderAccount) -> Attempt | Verdict:
+        if message.expired(self._clock()):
+            return expired(message)
         try:
             envelope = self._composition.envelope(message, account)
         except CannotCompose as error:
-            return self._unsendable(message, account, str(error))
+            return Verdict(message, (), MessageStatus.FAILED, Reason.INVALID, str(error), rounds=message.attempts)
         return transact(self._transports.of, envelope, account, clock=self._clock, timer=time.perf_counter)
-
-    def _unsendable(self, message: OutgoingMessage, account: SenderAccount, detail: str) -> Verdict:
-        return Verdict(
-            message,
-            (),
-            MessageStatus.FAILED,
-            Reason.INVALID,
-            detail,
-            rounds=message.attempts,
-            reserved_on=(account.id, message.claim_day),
-        )
 
     def _fail_over(
         self, message: OutgoingMessage, broken: SenderAccount, attempts: Sequence[Attempt]

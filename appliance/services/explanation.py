@@ -6,8 +6,10 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from appliance.db.models import Message, Recipient, SenderAccount
-from appliance.db.models.message import MessageStatus, Reason
+from appliance.db.models.message import WAITING, MessageStatus, Reason
 from appliance.db.models.recipient import RecipientStatus
+
+MOST_NAMED = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +28,22 @@ class Scene:
             return "until somebody releases it"
         if due <= self.now:
             return "and is due now"
-        local, today = due.astimezone(self.zone), self.now.astimezone(self.zone)
+        return f"until {self.told(due)}"
+
+    @property
+    def too_late(self) -> bool:
+        """It cannot be tried again before it expires."""
+        expires, due = self.message.expires_at, self.message.due_at
+        return expires is not None and due is not None and due >= expires
+
+    def told(self, moment: datetime) -> str:
+        local, today = moment.astimezone(self.zone), self.now.astimezone(self.zone)
         days = (local.date() - today.date()).days
-        day = {0: "today", 1: "tomorrow"}.get(days, f"on {local:%Y-%m-%d}")
-        return f"until {local:%H:%M} {day} ({self.zone.key})"
+        day = {-1: "yesterday", 0: "today", 1: "tomorrow"}.get(days, f"on {local:%Y-%m-%d}")
+        return f"{local:%H:%M} {day} ({self.zone.key})"
+
+    def suppressed(self) -> Sequence[Recipient]:
+        return [recipient for recipient in self.recipients if recipient.status == RecipientStatus.SUPPRESSED]
 
     def count(self, status: RecipientStatus) -> int:
         return sum(recipient.status == status for recipient in self.recipients)
@@ -43,7 +57,21 @@ class Scene:
 def explain(scene: Scene) -> str:
     message = scene.message
     by_reason = _BY_REASON.get((message.status, message.reason))
-    return (by_reason or _BY_STATUS[message.status])(scene)
+    if message.status == MessageStatus.DEFERRED and scene.too_late:
+        return _deferred_too_long(scene) + _left_out(scene)
+    return (by_reason or _BY_STATUS[message.status])(scene) + _in_time(scene) + _left_out(scene)
+
+
+def _in_time(scene: Scene) -> str:
+    """Goes after the sentence of any state that a message can expire in."""
+    if scene.message.expires_at is None or scene.message.status not in WAITING:
+        return ""
+    return f" It expires{_at_expiry(scene)}{', before that' if scene.too_late else ''}."
+
+
+def _at_expiry(scene: Scene) -> str:
+    expires = scene.message.expires_at
+    return f" at {scene.told(expires)}" if expires else ""
 
 
 def _detail(scene: Scene) -> str:
@@ -67,6 +95,13 @@ def _deferred(scene: Scene) -> str:
     return (
         f"The server gave a temporary error at attempt {scene.message.attempts}{_detail(scene)}. "
         f"It waits {scene.until()} and is tried again then; retry it to try at once."
+    )
+
+
+def _deferred_too_long(scene: Scene) -> str:
+    return (
+        f"The last attempt did not succeed{_detail(scene)}. It expires{_at_expiry(scene)}, before it "
+        "could be tried again; retry it to try at once."
     )
 
 
@@ -130,6 +165,8 @@ def _sent(scene: Scene) -> str:
 
 def _partially_sent(scene: Scene) -> str:
     sent, failed = scene.count(RecipientStatus.SENT), scene.count(RecipientStatus.FAILED)
+    if not failed:
+        return f"The server accepted {sent} of {len(scene.recipients)} recipients."
     return (
         f"The server accepted {sent} of {len(scene.recipients)} recipients and refused {failed}; "
         "each refusal stands beside its address. Correct those addresses and send to them anew."
@@ -151,12 +188,53 @@ def _failed_invalid(scene: Scene) -> str:
     return f"It could not be written as a message{_detail(scene)}. Send a corrected one."
 
 
+def _failed_expired(scene: Scene) -> str:
+    return (
+        f"It expired{_at_expiry(scene)} before it could be sent{_detail(scene)}. "
+        "Submit it anew if it should still go out."
+    )
+
+
+def _partially_sent_expired(scene: Scene) -> str:
+    sent = scene.count(RecipientStatus.SENT)
+    return (
+        f"The server accepted {sent} of {len(scene.recipients)} recipients; for the others it expired before it could "
+        f"be sent{_detail(scene)}. Submit it anew to them if it should still go out."
+    )
+
+
 def _failed(scene: Scene) -> str:
     return f"It failed{_detail(scene)}."
 
 
-def _suppressed(_scene: Scene) -> str:
-    return "Every recipient is on the suppression list, so nothing was sent."
+def _suppressed(scene: Scene) -> str:
+    stopped = scene.suppressed()
+    if not stopped:
+        return "Every recipient is on the suppression list, so nothing was sent."
+    which = "Its recipient is" if len(stopped) == 1 else f"All {len(stopped)} recipients are"
+    return (
+        f"{which} on the suppression list, so nothing was sent: {_listed(stopped)}. "
+        "Remove what stands under Suppressions and release what it stopped, or leave it as it is."
+    )
+
+
+def _left_out(scene: Scene) -> str:
+    """Goes after the sentence of any state, for messages that are more than their suppressed recipients."""
+    stopped = scene.suppressed()
+    if not stopped or scene.message.status == MessageStatus.SUPPRESSED:
+        return ""
+    which = "1 is" if len(stopped) == 1 else f"{len(stopped)} are"
+    return (
+        f" Of its {len(scene.recipients)} recipients {which} suppressed and left out: {_listed(stopped)}. "
+        "Remove what stands under Suppressions and release what it stopped to send it there too."
+    )
+
+
+def _listed(stopped: Sequence[Recipient]) -> str:
+    """The first of them with the reason; more would be no sentence."""
+    named = [f"{one.email} ({one.reply_text.rstrip('.') or 'no reason was given'})" for one in stopped[:MOST_NAMED]]
+    more = len(stopped) - len(named)
+    return ", ".join(named) + (f" and {more} more" if more else "")
 
 
 def _cancelled(_scene: Scene) -> str:
@@ -192,4 +270,6 @@ _BY_REASON: Mapping[tuple[str, str], Callable[[Scene], str]] = {
     (MessageStatus.FAILED, Reason.REFUSED): _failed_refused,
     (MessageStatus.FAILED, Reason.EXHAUSTED): _failed_exhausted,
     (MessageStatus.FAILED, Reason.INVALID): _failed_invalid,
+    (MessageStatus.FAILED, Reason.EXPIRED): _failed_expired,
+    (MessageStatus.PARTIALLY_SENT, Reason.EXPIRED): _partially_sent_expired,
 }

@@ -12,7 +12,7 @@ from appliance.errors import FieldError, InvalidInput
 from appliance.mail import addresses
 from appliance.mail.addresses import Address, InvalidAddress
 from appliance.mail.headers import InvalidHeader, check_header, encode_text
-from appliance.services.submission import SubmitMessage
+from appliance.services.submit_message import SubmitMessage
 
 __all__ = [
     "Address",
@@ -204,7 +204,7 @@ def _recipient_errors(command: SubmitMessage, limits: LimitsSettings) -> list[Fi
 
 
 def _content_errors(command: SubmitMessage, limits: LimitsSettings) -> list[FieldError]:
-    if command.text is None and command.html is None:
+    if command.text is None and command.html is None and command.template is None:
         return [FieldError("text", "Give 'text', 'html' or both.", "required")]
     size = len((command.text or "").encode()) + len((command.html or "").encode())
     size += sum(one.size for one in command.attachments)

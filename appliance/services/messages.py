@@ -1,16 +1,15 @@
 """What a person or program does to a message that exists: cancel, retry, release."""
 
 from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
 from functools import partial
 
-from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from appliance.clock import Clock
 from appliance.db.database import Database
 from appliance.db.models import Message, Recipient
 from appliance.db.models.message import MessageStatus, Reason
-from appliance.db.models.recipient import RecipientStatus
 from appliance.db.queries import messages
 from appliance.errors import NotFound, WrongState
 from appliance.services.outbox import Outbox
@@ -35,12 +34,9 @@ class Messages:
 
         def write(session: Session) -> bool:
             if not Message.retry(session, message_id, now=now):
+                _require_in_time(session, message_id, now)
                 return False
-            session.execute(
-                update(Recipient)
-                .where(Recipient.message_id == message_id, Recipient.status == RecipientStatus.FAILED)
-                .values(status=RecipientStatus.PENDING, finished_at=None)
-            )
+            Recipient.retry(session, message_id)
             return True
 
         self._change(message_id, api_key_id, "retried", write)
@@ -73,6 +69,12 @@ class Messages:
                 raise WrongState(f"The message cannot be {verb}: it is {_WORDS.get(status, status)}.")
 
         self._database.write(write)
+
+
+def _require_in_time(session: Session, message_id: str, now: datetime) -> None:
+    message = session.get(Message, message_id)
+    if message is not None and message.expires_at is not None and message.expires_at <= now:
+        raise WrongState("The message cannot be retried: it has expired. Submit it anew, with a later 'expires_at'.")
 
 
 _WORDS: dict[str, str] = {

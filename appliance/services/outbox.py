@@ -4,10 +4,10 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import zip_longest
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Row
 from sqlalchemy.orm import Session
 
 from appliance.clock import Clock, local_date
@@ -16,12 +16,12 @@ from appliance.db.database import Database
 from appliance.db.models import Message, SenderAccount
 from appliance.db.models.message import Priority
 from appliance.db.queries import outbox
+from appliance.db.queries.outbox import Due
 from appliance.db.types import new_id
 from appliance.services.account_days import routing_at
+from appliance.services.expiry import expire
 from appliance.services.in_flight import Claim
 from appliance.services.routing import Obstacle, Routing
-
-Due = Row[str, str | None, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +62,23 @@ class Outbox:
         now = self._clock()
         return self._database.write(lambda session: self._claim(session, free_slots, free_high_slots, now))
 
+    def expire(self) -> int:
+        """Ends what is past its expiry and waits for something else, step by step. Returns how many messages."""
+        expired = 0
+        while ids := self._past_expiry():
+            now = self._clock()
+            expired += self._database.write(partial(expire, message_ids=ids, now=now))
+        return expired
+
     def renew(self, claim_ids: set[str]) -> None:
         """A worker is at these claims: their leases start anew."""
         until = self._lease(self._clock())
         if claim_ids:
             self._database.write(lambda session: Message.renew(session, claim_ids, lease_until=until))
+
+    def _past_expiry(self) -> Sequence[str]:
+        with self._database.read() as session:
+            return outbox.expired(session, now=self._clock())
 
     def closed_claims(self, claim_ids: set[str]) -> set[str]:
         """Those that hold no message any more."""
@@ -121,7 +133,7 @@ class _Claimant:
             return []
         limit = slots * self._batch_size
         messages = outbox.due(self._session, priorities, now=now, limit=limit)
-        routed, stuck = self._route(messages)
+        routed, stuck = self._route(self._in_time(messages, now))
         self._hold(stuck)
         batches = _divide(routed, slots, self._batch_size)
         self._return_unused(routed, batches)
@@ -133,10 +145,18 @@ class _Claimant:
         )
         return [claim for claim in made if claim is not None]
 
+    def _in_time(self, messages: Sequence[Due], now: datetime) -> list[Due]:
+        """Those whose expiry is not past; the others end here."""
+        late = [message_id for message_id, _, expires_at in messages if expires_at is not None and expires_at <= now]
+        if not late:
+            return list(messages)
+        expire(self._session, late, now)
+        return [message for message in messages if message[0] not in late]
+
     def _route(self, messages: Sequence[Due]) -> tuple[dict[str, list[str]], dict[str | None, list[str]]]:
         routed: dict[str, list[str]] = {}
         stuck: dict[str | None, list[str]] = {}
-        for message_id, pinned, _status in messages:
+        for message_id, pinned, _expires_at in messages:
             account = None if pinned in stuck else self._routing.pick(pinned)
             if account is None:
                 stuck.setdefault(pinned, []).append(message_id)

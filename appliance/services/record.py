@@ -4,14 +4,17 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from appliance.db.models import DeliveryAttempt, Message, Recipient, SenderAccount
+from appliance.db.models import DeliveryAttempt, Message, Recipient, SenderAccount, Suppression
 from appliance.db.models.base import insert_rows
+from appliance.db.models.suppression import SuppressionSource
+from appliance.services.suppression_entry import Entry
 from appliance.services.verdict import Attempt, Verdict
 
 
 def verdict(session: Session, verdict: Verdict, now: datetime) -> bool:
     """Records attempts, recipients, state and quota. False: the claim was lost, so only the attempts were written."""
     attempts(session, verdict)
+    _suppress(session, verdict, now)
     _settle_account(session, verdict)
     if not _move(session, verdict, now):
         return False
@@ -77,6 +80,15 @@ def _settle_recipients(session: Session, verdict: Verdict, now: datetime) -> Non
         if recipient.email in verdict.outcomes:
             status, reply = verdict.outcomes[recipient.email]
             Recipient.settle(session, recipient.id, status, reply.code, reply.text, now)
+
+
+def _suppress(session: Session, verdict: Verdict, now: datetime) -> None:
+    """A fact about the address, whoever holds the message by now."""
+    entries = [
+        Entry(email.lower(), f"the server answered {reply}", verdict.suppress_until)
+        for email, reply in verdict.suppress.items()
+    ]
+    Suppression.put_refused(session, [entry.row(SuppressionSource.REFUSAL, now) for entry in entries])
 
 
 def _settle_account(session: Session, verdict: Verdict) -> None:

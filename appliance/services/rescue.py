@@ -15,7 +15,7 @@ from appliance.db.models.base import insert_rows
 from appliance.db.models.delivery_attempt import AttemptOutcome
 from appliance.db.models.message import MessageStatus, Reason
 from appliance.db.queries import outbox
-from appliance.services.verdict import after_uncertain
+from appliance.services.verdict import after_uncertain, before_expiry
 
 UNCERTAIN = (
     "The appliance stopped between handing the message to the server and hearing its answer, "
@@ -35,7 +35,7 @@ class Rescue:
         """What claims that have ended still hold. Returns how many messages were brought back."""
         rescued = sum(self._rescue(claim_id) for claim_id in claim_ids)
         if rescued:
-            log.warning("messages rescued", messages=rescued)
+            log.info("messages brought back to the outbox", messages=rescued)
         return rescued
 
     def stale(self) -> set[str]:
@@ -80,7 +80,7 @@ class Rescue:
 
     def _mark_uncertain(self, session: Session, message: Message, now: datetime) -> None:
         rounds = message.attempts + 1
-        status, due_at = after_uncertain(rounds, message.created_at, now, self._settings)
+        status, due_at = after_uncertain(rounds, message.first_due_at, now, self._settings)
         insert_rows(session, DeliveryAttempt, _attempt(message, rounds, now))
         Message.put_back(
             session,
@@ -89,7 +89,7 @@ class Rescue:
             status=status,
             reason=Reason.UNCERTAIN,
             detail=UNCERTAIN,
-            due_at=due_at,
+            due_at=before_expiry(due_at, message.expires_at),
             attempts=rounds,
         )
 

@@ -26,6 +26,7 @@ def create_app(context: WebContext) -> Flask:
         static_folder=str(STATIC),
         template_folder="admin/templates",
     )
+    app.url_map.strict_slashes = False  # /messages/ is what a person types, and what it should lead to is plain
     _configure(app, context)
     app.extensions["postroom"] = context
     request_ids.register(app)

@@ -33,7 +33,7 @@ def is_enabled() -> bool:
     return web().flower.enabled
 
 
-@blueprint.route("/", defaults={"path": ""}, methods=ALL)
+@blueprint.route("/", defaults={"path": ""}, methods=ALL, strict_slashes=True)  # its pages have relative links
 @blueprint.route("/<path:path>", methods=ALL)
 def show(path: str) -> Any:
     del path  # as it came: Flower keeps the prefix

@@ -14,6 +14,15 @@ from appliance.db.queries import accounts, messages
 from appliance.web.api.authentication import authenticate, needs
 from appliance.web.context import WebContext
 
+GAUGES = {
+    "hub_lag_seconds": "How late the event loop was at its last heartbeat.",
+    "delivery_slots": "Batches that may be in delivery at once.",
+    "delivery_slots_used": "Batches that are in delivery.",
+    "db_writes": "Writes since the process started.",
+    "db_commits": "Commits since the process started.",
+    "db_largest_batch": "Most writes that one commit held.",
+}
+
 blueprint = Blueprint("metrics", __name__)
 blueprint.before_request(authenticate)
 
@@ -56,7 +65,7 @@ class _State(Collector):
         up = ((health.name, float(health.ok)) for health in self._context.telemetry.health())
         yield _gauge("component_up", "1 for a component that runs.", "component", up)
         for name, value in self._context.telemetry.gauges().items():
-            yield GaugeMetricFamily(name, "See docs/operations.md.", value)
+            yield GaugeMetricFamily(name, GAUGES[name], value)
 
     def _sent(self) -> CounterMetricFamily:
         """Counted since the process started, which is what Prometheus expects: retention must not make it fall."""

@@ -27,11 +27,15 @@ def message(number: int, size: int = 4096) -> bytes:
     return json.dumps(body).encode()
 
 
-def post(port: int, key: str, bodies: Sequence[bytes], clients: int) -> Load:
+def batch(numbers: Sequence[int], size: int = 4096) -> bytes:
+    return b'{"messages": [' + b", ".join(message(number, size) for number in numbers) + b"]}"
+
+
+def post(port: int, key: str, bodies: Sequence[bytes], clients: int, path: str = "/api/v1/messages") -> Load:
     latencies: list[float] = []
     refused = [0]
     shares = [bodies[index::clients] for index in range(clients)]
-    threads = [threading.Thread(target=_client, args=(port, key, share, latencies, refused)) for share in shares]
+    threads = [threading.Thread(target=_client, args=(port, key, path, share, latencies, refused)) for share in shares]
     began = time.perf_counter()
     for thread in threads:
         thread.start()
@@ -40,8 +44,10 @@ def post(port: int, key: str, bodies: Sequence[bytes], clients: int) -> Load:
     return Load(time.perf_counter() - began, latencies, refused[0])
 
 
-def _client(port: int, key: str, bodies: Sequence[bytes], latencies: list[float], refused: list[int]) -> None:
-    head = f"POST /api/v1/messages HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {key}\r\n"
+def _client(
+    port: int, key: str, path: str, bodies: Sequence[bytes], latencies: list[float], refused: list[int]
+) -> None:
+    head = f"POST {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {key}\r\n"
     head += "Content-Type: application/json\r\n"
     with socket.create_connection(("127.0.0.1", port)) as connection:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

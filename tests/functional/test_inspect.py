@@ -12,6 +12,7 @@ from tests.waiting import wait_until
 SEND_TASK = "appliance.tasks.email_tasks.send_email_task"
 PERIODIC_TASKS = {
     "appliance.tasks.scheduled_tasks.cleanup_expired_attachments",
+    "appliance.tasks.scheduled_tasks.cleanup_expired_suppressions",
     "appliance.tasks.scheduled_tasks.reset_email_daily_counts",
 }
 

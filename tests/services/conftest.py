@@ -27,6 +27,7 @@ from appliance.services.outbox import Outbox
 from appliance.services.rescue import Rescue
 from appliance.services.sender_accounts import SenderAccounts
 from appliance.services.submission import Submission, Submitter
+from appliance.services.suppressions import Suppressions
 from appliance.services.transports import Transports
 from tests.factories import account_form, submit_message
 from tests.fakes import FakeClock, FakeTransport, FakeTransports
@@ -60,6 +61,7 @@ class Chain:
         self.accounts = SenderAccounts(database, self.vault, self.messages, zone=self.zone, clock=clock)
         self.accounts.ensure_built_in_mailbox("postroom@box.example")
         self.submission = Submission(database, self.outbox, hostname="box.example", clock=clock)
+        self.suppressions = Suppressions(database, self.outbox, run_native=lambda fn: fn(), clock=clock)
         self.rescue = Rescue(database, self.delivery_settings, clock=clock)
         self.composition = Composition(AttachmentFiles(self.directory / "attachments"), lambda fn: fn())
         self.delivery = self.another_worker(self.in_flight)

@@ -29,7 +29,7 @@ MESSAGE = OutgoingMessage(
     html=None,
     rfc_message_id="<1@box.example>",
     request_id="",
-    created_at=NOON,
+    first_due_at=NOON,
     recipients=(
         OutgoingRecipient(1, "to", "ann@example.com", "Ann", "pending"),
         OutgoingRecipient(2, "cc", "bob@example.com", "", "sent"),

@@ -150,7 +150,7 @@ def test_account_that_is_back_takes_everything_that_waited_for_it(chain: Chain, 
 
 def test_account_that_refuses_recipients_is_not_broken(chain: Chain, sink: SmtpSink) -> None:
     account = chain.account(sink)
-    sink.reply("RCPT", "550 5.1.1 no such user")
+    sink.reply("RCPT", "550 5.7.1 not for you")
     for _ in range(5):
         chain.submit()
 

@@ -16,11 +16,15 @@ SHOP = SenderAccount(id="acc_1", name="Shop", breaker_until=NOON, last_error="53
 def scene(status: str, reason: str = "", *, recipients: list[str] | None = None, **fields: Any) -> Scene:
     usual = {"account_id": None, "claim_account_id": None, "due_at": None, "detail": "", "attempts": 0}
     message = Message(id="msg_1", status=status, reason=reason, **usual | fields)
-    rows = [Recipient(email=f"{n}@example.com", status=one) for n, one in enumerate(recipients or ["pending"])]
+    rows = [
+        Recipient(email=f"{n}@example.com", status=one, reply_text="")
+        for n, one in enumerate(recipients or ["pending"])
+    ]
     return Scene(message, rows, {"acc_1": SHOP}, NOON, BERLIN)
 
 
 LATER = NOON + timedelta(minutes=5)
+LATEST = NOON + timedelta(minutes=30)
 CASES: list[tuple[str, str, dict[str, Any], tuple[str, ...]]] = [
     ("scheduled", "", {"due_at": LATER}, ("until 13:05 today (Europe/Berlin)", "cancel it")),
     ("queued", "", {"due_at": NOON}, ("in the outbox", "nothing needs to be done")),
@@ -64,7 +68,53 @@ CASES: list[tuple[str, str, dict[str, Any], tuple[str, ...]]] = [
         ("accepted 2 of 3 recipients and refused 1", "beside its address"),
     ),
     ("suppressed", "", {}, ("suppression list",)),
+    (
+        "suppressed",
+        "suppressed",
+        {"recipients": ["suppressed"]},
+        ("Its recipient is", "0@example.com (no reason was given)", "Remove what stands under Suppressions"),
+    ),
+    ("suppressed", "suppressed", {"recipients": ["suppressed"] * 5}, ("All 5 recipients are", "and 2 more")),
+    (
+        "partially_sent",
+        "suppressed",
+        {"recipients": ["sent", "suppressed"]},
+        ("accepted 1 of 2 recipients. Of its 2 recipients 1 is suppressed and left out: 1@example.com",),
+    ),
+    (
+        "partially_sent",
+        "refused",
+        {"recipients": ["sent", "failed", "suppressed", "suppressed"]},
+        ("accepted 1 of 4 recipients and refused 1", "2 are suppressed and left out"),
+    ),
+    ("queued", "", {"recipients": ["pending", "suppressed"]}, ("in the outbox", "1@example.com")),
     ("cancelled", "", {}, ("was cancelled",)),
+    ("scheduled", "", {"due_at": LATER, "expires_at": LATEST}, ("until 13:05 today", "It expires at 13:30 today")),
+    ("queued", "", {"due_at": NOON, "expires_at": LATEST}, ("in the outbox", "It expires at 13:30 today")),
+    (
+        "deferred",
+        "temporary",
+        {"due_at": LATEST, "expires_at": LATEST, "detail": "451 greylisted"},
+        ("did not succeed: 451 greylisted.", "expires at 13:30 today (Europe/Berlin), before it could be tried again"),
+    ),
+    (
+        "held",
+        "quota",
+        {"due_at": NOON + timedelta(hours=11), "expires_at": LATEST},
+        ("held until 00:00 tomorrow", "It expires at 13:30 today (Europe/Berlin), before that"),
+    ),
+    (
+        "failed",
+        "expired",
+        {"expires_at": NOON, "detail": "451 greylisted"},
+        ("It expired at 13:00 today (Europe/Berlin) before it could be sent: 451 greylisted.", "Submit it anew"),
+    ),
+    (
+        "partially_sent",
+        "expired",
+        {"expires_at": NOON, "recipients": ["sent", "failed"]},
+        ("accepted 1 of 2 recipients", "for the others it expired"),
+    ),
 ]
 
 

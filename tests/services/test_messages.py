@@ -39,7 +39,7 @@ def test_message_that_left_the_outbox_cannot_be_cancelled(chain: Chain, status: 
 
 def test_retry_sends_to_those_who_were_refused_and_nobody_else(chain: Chain, sink: SmtpSink) -> None:
     account = chain.account(sink)
-    sink.reply("RCPT", "550 5.1.1 no such user", when=lambda line: "bob" in line, times=1)
+    sink.reply("RCPT", "550 5.2.1 disabled", when=lambda line: "bob" in line, times=1)
     message = chain.submit("ann@example.com", "bob@example.com")
     chain.turn()
     assert chain.status(message) == "partially_sent"

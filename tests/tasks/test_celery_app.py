@@ -17,12 +17,13 @@ CELERY_OWN = {
 }
 
 
-def test_three_tasks_are_registered_beside_celery_own(settings: Settings) -> None:
+def test_our_tasks_are_registered_beside_celery_own(settings: Settings) -> None:
     app = create_celery(settings, RecordingServices())
 
     assert set(app.tasks) - CELERY_OWN == {
         "appliance.tasks.email_tasks.send_email_task",
         "appliance.tasks.scheduled_tasks.cleanup_expired_attachments",
+        "appliance.tasks.scheduled_tasks.cleanup_expired_suppressions",
         "appliance.tasks.scheduled_tasks.reset_email_daily_counts",
     }
     assert set(app.tasks) >= CELERY_OWN

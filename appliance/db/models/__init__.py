@@ -11,6 +11,7 @@ from appliance.db.models.message_body import MessageBody, MessageTag
 from appliance.db.models.recipient import Recipient
 from appliance.db.models.sender_account import AccountDay, SenderAccount
 from appliance.db.models.suppression import Suppression
+from appliance.db.models.template import Template, TemplateVersion
 
 __all__ = [
     "AccountDay",
@@ -29,5 +30,7 @@ __all__ = [
     "ScheduleRun",
     "SenderAccount",
     "Suppression",
+    "Template",
+    "TemplateVersion",
     "User",
 ]

@@ -6,55 +6,25 @@ task, a late worker or a second click changes nothing.
 
 from collections.abc import Iterable
 from datetime import datetime
-from enum import IntEnum, StrEnum
 from typing import Any
 
-from sqlalchemy import Index, String, Text, bindparam, text, update
+from sqlalchemy import ColumnElement, Index, String, Text, bindparam, case, exists, text, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from appliance.db.models.base import Base, affected, changed_one
+from appliance.db.models.message_state import (
+    INCOMPLETE,
+    RETRYABLE,
+    UNFINISHED,
+    WAITING,
+    MessageStatus,
+    Priority,
+    Reason,
+)
+from appliance.db.models.recipient import Recipient, RecipientStatus
 from appliance.db.types import Json
 
-
-class MessageStatus(StrEnum):
-    SCHEDULED = "scheduled"  # due later, because the client asked for it
-    QUEUED = "queued"  # in the outbox
-    SENDING = "sending"  # claimed: a worker holds it
-    DEFERRED = "deferred"  # a temporary failure; due again
-    HELD = "held"  # cannot go now, for a reason that a person can read
-    SENT = "sent"  # every recipient was accepted by the next server, which is not "delivered"
-    PARTIALLY_SENT = "partially_sent"  # some were accepted, some refused
-    FAILED = "failed"  # refused for good, or attempts used up
-    SUPPRESSED = "suppressed"  # every recipient is suppressed
-    CANCELLED = "cancelled"
-
-
-WAITING = (MessageStatus.SCHEDULED, MessageStatus.QUEUED, MessageStatus.DEFERRED, MessageStatus.HELD)
-"""States in which nobody holds the message: it can be claimed or cancelled."""
-UNFINISHED = (*WAITING, MessageStatus.SENDING)
-RETRYABLE = (MessageStatus.FAILED, MessageStatus.PARTIALLY_SENT, MessageStatus.DEFERRED, MessageStatus.HELD)
-
-
-class Reason(StrEnum):
-    """Why a message is held, deferred or failed. The sentence for a person is made in services/explanation.py."""
-
-    QUOTA = "quota"
-    BREAKER = "breaker"
-    PAUSED = "paused"
-    NO_ACCOUNT = "no_account"
-    ACCOUNT_GONE = "account_gone"
-    TEMPORARY = "temporary"
-    ACCOUNT_ERROR = "account_error"
-    REFUSED = "refused"
-    EXHAUSTED = "exhausted"
-    UNCERTAIN = "uncertain"
-    INVALID = "invalid"
-
-
-class Priority(IntEnum):
-    HIGH = 0
-    NORMAL = 1
-    LOW = 2
+__all__ = ["INCOMPLETE", "RETRYABLE", "UNFINISHED", "WAITING", "Message", "MessageStatus", "Priority", "Reason"]
 
 
 class Message(Base):
@@ -72,6 +42,9 @@ class Message(Base):
     tags: Mapped[list[str]] = mapped_column(Json)
     meta: Mapped[dict[str, Any]] = mapped_column("metadata", Json)
     account_id: Mapped[str | None] = mapped_column(String(40))  # the account the client asked for
+    template_id: Mapped[str | None] = mapped_column(String(40))
+    template_version: Mapped[int | None]
+    template_locale: Mapped[str | None] = mapped_column(String(20))  # None: the one without a language
     rfc_message_id: Mapped[str] = mapped_column(String(998))  # the same at every attempt, so that a receiver can tell
     request_id: Mapped[str] = mapped_column(String(128), default="")
     size: Mapped[int] = mapped_column(default=0)  # bytes of text and HTML
@@ -105,10 +78,21 @@ class Message(Base):
             sqlite_where=text("claim_id IS NOT NULL"),
             postgresql_where=text("claim_id IS NOT NULL"),
         ),
+        Index(
+            "ix_messages_expiry",
+            "expires_at",
+            sqlite_where=text("expires_at IS NOT NULL AND finished_at IS NULL"),
+            postgresql_where=text("expires_at IS NOT NULL AND finished_at IS NULL"),
+        ),
         Index("ix_messages_status", "status", "id"),
         Index("ix_messages_api_key", "api_key_id", "id"),
         Index("ix_messages_rfc_message_id", "rfc_message_id"),
     )
+
+    @property
+    def first_due_at(self) -> datetime:
+        """When it first could go: what its age counts from, and the date in its header."""
+        return max(self.send_at, self.created_at) if self.send_at else self.created_at
 
     @classmethod
     def claim(
@@ -175,7 +159,8 @@ class Message(Base):
         attempts: int,
     ) -> bool:
         """Sending -> queued, deferred or held, by whoever holds the claim."""
-        return _leave(session, message_id, claim_id, status, reason, detail, due_at, attempts, None)
+        outcome = {"status": status, "reason": reason, "detail": detail, "attempts": attempts}
+        return _leave(session, message_id, claim_id, due_at=due_at, finished_at=None, **outcome)
 
     @classmethod
     def finish(
@@ -190,30 +175,61 @@ class Message(Base):
         attempts: int,
         now: datetime,
     ) -> bool:
-        """Sending -> sent, partially_sent or failed, by the worker that holds it."""
-        return _leave(session, message_id, claim_id, status, reason, detail, None, attempts, now)
+        """Sending -> sent, partially_sent, failed or suppressed, by the worker that holds it."""
+        outcome = {"status": status, "reason": reason, "detail": detail, "attempts": attempts}
+        return _leave(session, message_id, claim_id, due_at=None, finished_at=now, **outcome)
 
     @classmethod
     def release(cls, session: Session, ids: Iterable[str], *, now: datetime) -> int:
         """Held -> queued."""
-        return affected(
-            session,
-            update(cls)
-            .where(cls.id.in_(list(ids)), cls.status == MessageStatus.HELD)
-            .values(status=MessageStatus.QUEUED, reason="", detail="", due_at=now),
-        )
+        query = update(cls).where(cls.id.in_(list(ids)), cls.status == MessageStatus.HELD)
+        return affected(session, query.values(status=MessageStatus.QUEUED, reason="", detail="", due_at=now))
 
     @classmethod
     def retry(cls, session: Session, message_id: str, *, now: datetime) -> bool:
-        """Failed, partially sent, deferred or held -> queued, with its attempts counted anew."""
-        return changed_one(
-            session,
+        """Failed, partially sent, suppressed, deferred or held -> queued, with its attempts counted anew."""
+        query = update(cls).where(cls.id == message_id, cls.status.in_(RETRYABLE), _in_time(now))
+        return changed_one(session, query.values(due_at=now, **_ANEW))
+
+    @classmethod
+    def reopen(cls, session: Session, ids: Iterable[str], *, now: datetime) -> list[str]:
+        """Ended without having reached everybody -> queued, or scheduled if it was to go later. Returns those.
+
+        One that is past its expiry stays as it is.
+        """
+        later = cls.send_at > now
+        values = _ANEW | {
+            "status": case((later, MessageStatus.SCHEDULED), else_=MessageStatus.QUEUED),
+            "due_at": case((later, cls.send_at), else_=now),
+        }
+        query = update(cls).where(cls.id.in_(list(ids)), cls.status.in_(INCOMPLETE), _in_time(now))
+        return list(session.connection().execute(query.values(values).returning(cls.id)).scalars())
+
+    @classmethod
+    def expire(cls, session: Session, ids: Iterable[str], *, now: datetime) -> list[str]:
+        """Waiting and past its expiry -> failed, or partially sent if somebody has got it. Returns those that did.
+
+        Its detail stays, for it says what the message was waiting for.
+        """
+        somebody_has_it = exists().where(Recipient.message_id == cls.id, Recipient.status == RecipientStatus.SENT)
+        query = (
             update(cls)
-            .where(cls.id == message_id, cls.status.in_(RETRYABLE))
+            .where(cls.id.in_(list(ids)), cls.status.in_(WAITING), cls.expires_at <= now)
             .values(
-                status=MessageStatus.QUEUED, reason="", detail="", due_at=now, attempts=0, finished_at=None, **_FREE
-            ),
+                status=case((somebody_has_it, MessageStatus.PARTIALLY_SENT), else_=MessageStatus.FAILED),
+                reason=Reason.EXPIRED,
+                due_at=None,
+                finished_at=now,
+            )
+            .returning(cls.id)
         )
+        return list(session.connection().execute(query).scalars())
+
+    @classmethod
+    def suppress(cls, session: Session, ids: Iterable[str], *, now: datetime) -> int:
+        """Waiting -> suppressed."""
+        values = {"status": MessageStatus.SUPPRESSED, "reason": Reason.SUPPRESSED, "due_at": None, "finished_at": now}
+        return affected(session, update(cls).where(cls.id.in_(list(ids)), cls.status.in_(WAITING)).values(values))
 
     @classmethod
     def cancel(cls, session: Session, message_id: str, *, now: datetime) -> bool:
@@ -226,12 +242,25 @@ class Message(Base):
         )
 
 
+def _in_time(now: datetime) -> ColumnElement[bool]:
+    return Message.expires_at.is_(None) | (Message.expires_at > now)
+
+
 _FREE: dict[str, Any] = {
     "claim_id": None,
     "claim_account_id": None,
     "claim_day": "",
     "lease_until": None,
     "begun": False,
+}
+
+_ANEW: dict[str, Any] = {
+    "status": MessageStatus.QUEUED,
+    "reason": "",
+    "detail": "",
+    "attempts": 0,
+    "finished_at": None,
+    **_FREE,
 }
 
 _BEGIN = (
@@ -259,25 +288,10 @@ _LEAVE = (
 )
 
 
-def _leave(
-    session: Session,
-    message_id: str,
-    claim_id: str,
-    status: MessageStatus,
-    reason: str,
-    detail: str,
-    due_at: datetime | None,
-    attempts: int,
-    finished_at: datetime | None,
-) -> bool:
-    values = {
-        "of_message": message_id,
-        "of_claim": claim_id,
-        "new_status": status,
-        "new_reason": reason,
-        "new_detail": detail,
-        "new_due_at": due_at,
-        "new_attempts": attempts,
-        "new_finished_at": finished_at,
-    }
-    return changed_one(session, _LEAVE, values)
+def _expired(now: datetime) -> ColumnElement[bool]:
+    return Message.expires_at.is_not(None) & (Message.expires_at <= now)
+
+
+def _leave(session: Session, message_id: str, claim_id: str, **outcome: object) -> bool:
+    values = {f"new_{name}": value for name, value in outcome.items()}
+    return changed_one(session, _LEAVE, {"of_message": message_id, "of_claim": claim_id, **values})

@@ -94,14 +94,22 @@ class Recipient(Base):
         )
 
     @classmethod
+    def expire(cls, session: Session, message_ids: Iterable[str], *, why: str, now: datetime) -> int:
+        """Pending -> failed, in messages that have expired."""
+        return affected(
+            session,
+            update(cls)
+            .where(cls.message_id.in_(list(message_ids)), cls.status == RecipientStatus.PENDING)
+            .values(status=RecipientStatus.FAILED, reply_code=None, reply_text=why, finished_at=now),
+        )
+
+    @classmethod
     def retry(cls, session: Session, message_id: str) -> int:
         """Failed or suppressed -> pending: whether it may be sent to now is asked again before it is sent."""
         return affected(
             session,
             update(cls)
-            .where(
-                cls.message_id == message_id, cls.status.in_((RecipientStatus.FAILED, RecipientStatus.SUPPRESSED))
-            )
+            .where(cls.message_id == message_id, cls.status.in_((RecipientStatus.FAILED, RecipientStatus.SUPPRESSED)))
             .values(status=RecipientStatus.PENDING, finished_at=None, suppressed_by=None),
         )
 

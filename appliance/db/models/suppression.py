@@ -39,6 +39,9 @@ class Suppression(Base):
         """The condition for those that have not expired."""
         return or_(cls.expires_at.is_(None), cls.expires_at > now)
 
+    def has_expired(self, now: datetime) -> bool:
+        return self.expires_at is not None and self.expires_at <= now
+
     @classmethod
     def put(cls, session: Session, rows: Sequence[Values]) -> None:
         """Adds each row, or replaces what the entry that its address has already says.
@@ -78,9 +81,7 @@ def _put_refused(dialect: str) -> Any:
     replaceable = (Suppression.source == SuppressionSource.REFUSAL) | (
         Suppression.expires_at <= insert.excluded.created_at
     )
-    return insert.on_conflict_do_update(
-        index_elements=["address"], set_=_changes(insert.excluded), where=replaceable
-    )
+    return insert.on_conflict_do_update(index_elements=["address"], set_=_changes(insert.excluded), where=replaceable)
 
 
 def _changes(fresh: Any) -> dict[str, Any]:

@@ -9,20 +9,25 @@ from sqlalchemy.orm import Session
 
 from appliance.db.models import DeliveryAttempt, Message, MessageBody, MessageTag, Recipient, SenderAccount
 from appliance.db.models.message import UNFINISHED, MessageStatus, Reason
+from appliance.db.queries import metadata, templates
+
+MOST_LOOKED_AT = 10_000
 
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """Empty fields do not filter. `api_key_id`: only that key's messages."""
+    """Empty fields do not filter. `api_key_id`: only that key's messages. `metadata`: keys and what they must have."""
 
     status: tuple[str, ...] = ()
     recipient: str = ""
     tag: str = ""
     account: str = ""
+    template: str = ""  # slug, of those that are deleted as well, or id
     since: datetime | None = None
     until: datetime | None = None
     q: str = ""
     api_key_id: str | None = None
+    metadata: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,16 +44,35 @@ class Detail:
     recipients: Sequence[Recipient]
     attempts: Sequence[DeliveryAttempt]
     accounts: Sequence[SenderAccount]
+    template_slug: str | None = None
 
 
 def page(session: Session, filters: Filters, *, before: str | None = None, limit: int = 50) -> Page:
-    """Newest first; `before` is the id that the previous page ended with, so new arrivals shift nothing."""
-    query = _filtered(select(Message), filters).order_by(Message.id.desc()).limit(limit + 1)
+    """Newest first; `before` is the id that the previous page ended with, so new arrivals shift nothing.
+
+    A page that looks into metadata may have fewer items than `limit`, even none, and still a `next_id`.
+    """
+    query = _filtered(select(Message), filters)
     if before:
         query = query.where(Message.id < before)
-    found = session.scalars(query).all()
+    last = _last_looked_at(session, query) if filters.metadata else None
+    if last is not None:
+        query = query.where(Message.id >= last)
+    for key, value in filters.metadata:
+        query = query.where(metadata.has(key, value))
+    found = session.scalars(query.order_by(Message.id.desc()).limit(limit + 1)).all()
     items = found[:limit]
-    return Page(items, _recipients_of(session, items), items[-1].id if len(found) > limit else None)
+    return Page(items, _recipients_of(session, items), items[-1].id if len(found) > limit else last)
+
+
+def _last_looked_at(session: Session, query: Select[Message]) -> str | None:
+    """The oldest message that one look into metadata reaches; None: it reaches all of them.
+
+    No index knows what is in metadata. A look at a million messages would hold everybody up, so each page looks at a
+    part of them, and the next page goes on from there.
+    """
+    ids = query.with_only_columns(Message.id).order_by(Message.id.desc())
+    return session.scalar(ids.offset(MOST_LOOKED_AT - 1).limit(1))
 
 
 def detail(session: Session, message_id: str, *, api_key_id: str | None = None) -> Detail | None:
@@ -64,6 +88,7 @@ def detail(session: Session, message_id: str, *, api_key_id: str | None = None) 
             select(DeliveryAttempt).where(DeliveryAttempt.message_id == message_id).order_by(DeliveryAttempt.id)
         ).all(),
         session.scalars(select(SenderAccount).where(SenderAccount.deleted_at.is_(None))).all(),
+        templates.slug_of(session, message.template_id),
     )
 
 
@@ -107,6 +132,8 @@ def _filtered(query: Select[Message], filters: Filters) -> Select[Message]:
         conditions.append(Message.status.in_(filters.status))
     if filters.api_key_id is not None:
         conditions.append(Message.api_key_id == filters.api_key_id)
+    if filters.template:
+        conditions.append(Message.template_id.in_(templates.ids_of(filters.template)))
     if filters.account:
         of_account = select(DeliveryAttempt.message_id).where(DeliveryAttempt.account_id == filters.account)
         conditions.append((Message.account_id == filters.account) | Message.id.in_(of_account))

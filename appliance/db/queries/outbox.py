@@ -9,9 +9,11 @@ from sqlalchemy.orm import Session
 from appliance.db.models import Message, SenderAccount
 from appliance.db.models.message import MessageStatus, Priority
 
+Due = Row[str, str | None, datetime | None]
+
 # built once: they run for every message at rest, and building them anew would take longer than running them
 _DUE = (
-    select(Message.id, Message.account_id, Message.status)
+    select(Message.id, Message.account_id, Message.expires_at)
     .where(Message.priority == bindparam("priority"), Message.due_at <= bindparam("now"))
     .order_by(Message.due_at)
     .limit(bindparam("most"))
@@ -21,17 +23,31 @@ _ANY_DUE = (
     select(Message.id).where(Message.priority == bindparam("priority"), Message.due_at <= bindparam("now")).limit(1)
 )
 
+_EXPIRED = (
+    select(Message.id)
+    .where(
+        Message.expires_at <= bindparam("now"),
+        Message.expires_at.is_not(None),
+        Message.finished_at.is_(None),  # with these two the index can be used
+        Message.status != MessageStatus.SENDING,
+    )
+    .limit(bindparam("most"))
+)
 
-def due(
-    session: Session, priorities: Iterable[Priority], *, now: datetime, limit: int
-) -> Sequence[Row[str, str | None, str]]:
-    """(id, pinned account, status) of due messages: more urgent first, then those that waited longest."""
-    found: list[Row[str, str | None, str]] = []
+
+def due(session: Session, priorities: Iterable[Priority], *, now: datetime, limit: int) -> Sequence[Due]:
+    """(id, pinned account, expiry) of due messages: more urgent first, then those that waited longest."""
+    found: list[Due] = []
     for priority in priorities:  # one index range each: sorting over all of them would read a whole backlog
         if len(found) < limit:
             values = {"priority": priority, "now": now, "most": limit - len(found)}
             found += session.execute(_DUE, values).all()
     return found
+
+
+def expired(session: Session, *, now: datetime, limit: int = 500) -> Sequence[str]:
+    """Messages that wait, due or not, and whose expiry is past."""
+    return session.scalars(_EXPIRED, {"now": now, "most": limit}).all()
 
 
 def has_due(session: Session, *, now: datetime) -> bool:

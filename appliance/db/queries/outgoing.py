@@ -50,9 +50,13 @@ class OutgoingMessage:
     html: str | None
     rfc_message_id: str
     request_id: str
-    created_at: datetime
+    first_due_at: datetime
     recipients: tuple[OutgoingRecipient, ...]
     attachments: tuple[OutgoingAttachment, ...] = ()
+    expires_at: datetime | None = None
+
+    def expired(self, now: datetime) -> bool:
+        return self.expires_at is not None and self.expires_at <= now
 
     @property
     def pending(self) -> tuple[OutgoingRecipient, ...]:
@@ -62,7 +66,7 @@ class OutgoingMessage:
 
 def of_claim(session: Session, claim_id: str, message_ids: Sequence[str]) -> list[OutgoingMessage]:
     """Those of `message_ids` that this claim still holds and that nobody has begun to send, in their order."""
-    recipients = _recipients(session, message_ids)
+    recipients = recipients_of(session, message_ids)
     attachments = _attachments(session, message_ids)
     rows = session.execute(
         select(Message, MessageBody)
@@ -85,7 +89,7 @@ def one(session: Session, message_id: str, *, api_key_id: str | None = None) -> 
     message = session.get(Message, message_id)
     if message is None or (api_key_id is not None and message.api_key_id != api_key_id):
         return None
-    recipients, attachments = _recipients(session, [message_id]), _attachments(session, [message_id])
+    recipients, attachments = recipients_of(session, [message_id]), _attachments(session, [message_id])
     body = session.get(MessageBody, message_id)
     return _outgoing(message, body, recipients[message_id], attachments[message_id])
 
@@ -106,6 +110,18 @@ def account(session: Session, account_id: str) -> SenderAccount | None:
     return session.get(SenderAccount, account_id)
 
 
+def recipients_of(session: Session, message_ids: Sequence[str]) -> dict[str, list[OutgoingRecipient]]:
+    """By message, in the order in which they were named."""
+    found: dict[str, list[OutgoingRecipient]] = defaultdict(list)
+    for message_id, row_id, kind, email, name, status in session.execute(
+        select(Recipient.message_id, Recipient.id, Recipient.kind, Recipient.email, Recipient.name, Recipient.status)
+        .where(Recipient.message_id.in_(message_ids))
+        .order_by(Recipient.id)
+    ):
+        found[message_id].append(OutgoingRecipient(row_id, kind, email, name, status))
+    return found
+
+
 def _attachments(session: Session, message_ids: Sequence[str]) -> dict[str, list[OutgoingAttachment]]:
     found: dict[str, list[OutgoingAttachment]] = defaultdict(list)
     for row in session.scalars(
@@ -114,17 +130,6 @@ def _attachments(session: Session, message_ids: Sequence[str]) -> dict[str, list
         found[row.message_id].append(
             OutgoingAttachment(row.filename, row.content_type, row.content_id, row.size, row.sha256)
         )
-    return found
-
-
-def _recipients(session: Session, message_ids: Sequence[str]) -> dict[str, list[OutgoingRecipient]]:
-    found: dict[str, list[OutgoingRecipient]] = defaultdict(list)
-    for message_id, row_id, kind, email, name, status in session.execute(
-        select(Recipient.message_id, Recipient.id, Recipient.kind, Recipient.email, Recipient.name, Recipient.status)
-        .where(Recipient.message_id.in_(message_ids))
-        .order_by(Recipient.id)
-    ):
-        found[message_id].append(OutgoingRecipient(row_id, kind, email, name, status))
     return found
 
 
@@ -150,7 +155,8 @@ def _outgoing(
         html=body.html if body else None,
         rfc_message_id=message.rfc_message_id,
         request_id=message.request_id,
-        created_at=message.created_at,
+        first_due_at=message.first_due_at,
         recipients=tuple(recipients),
         attachments=tuple(attachments),
+        expires_at=message.expires_at,
     )

@@ -21,6 +21,7 @@ class MessageFilters:
     q: str
     account: str
     tag: str
+    template: str
     since: str
     until: str
     wrong: tuple[str, ...]
@@ -28,7 +29,9 @@ class MessageFilters:
 
     @classmethod
     def of(cls, args: MultiDict[str, str], zone: ZoneInfo) -> "MessageFilters":
-        texts = {name: args.get(name, "").strip()[:LONGEST] for name in ("recipient", "q", "account", "tag")}
+        texts = {
+            name: args.get(name, "").strip()[:LONGEST] for name in ("recipient", "q", "account", "tag", "template")
+        }
         status = tuple(one for one in args.getlist("status") if one in tuple(MessageStatus))
         since, until = args.get("since", ""), args.get("until", "")
         given = {"since": since, "until": until}
@@ -40,6 +43,7 @@ class MessageFilters:
             status=self.status,
             recipient=self.recipient,
             tag=self.tag,
+            template=self.template,
             account=self.account,
             since=_moment(self.since, self.zone),
             until=_moment(self.until, self.zone),
@@ -48,7 +52,7 @@ class MessageFilters:
 
     def arguments(self) -> dict[str, str | tuple[str, ...]]:
         """For addresses: only what is set."""
-        names = ("status", "recipient", "q", "account", "tag", "since", "until")
+        names = ("status", "recipient", "q", "account", "tag", "template", "since", "until")
         return {name: value for name in names if (value := getattr(self, name))}
 
 

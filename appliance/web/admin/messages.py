@@ -4,6 +4,7 @@ from typing import Any
 
 from flask import Blueprint, Response, g, redirect, render_template, request, url_for
 
+from appliance.db.models import Message
 from appliance.db.models.message import RETRYABLE, UNFINISHED, WAITING, MessageStatus
 from appliance.db.queries import accounts, attachments, messages
 from appliance.errors import NotFound, WrongState
@@ -72,7 +73,7 @@ def show(message_id: str) -> str:
         explanation=explain(scene(detail)),
         accounts={account.id: account for account in detail.accounts},
         priorities=PRIORITIES,
-        can_retry=status in RETRYABLE,
+        can_retry=status in RETRYABLE and not _expired(detail.message),
         can_cancel=status in WAITING,
         unfinished=status in UNFINISHED,
     )
@@ -105,6 +106,10 @@ def _do(change: Any, key: str, message_id: str) -> Any:
     except WrongState as error:
         notice("wrong_state", reason=str(error))
     return redirect(url_for(".show", message_id=message_id))
+
+
+def _expired(message: Message) -> bool:
+    return message.expires_at is not None and message.expires_at <= web().clock()
 
 
 def _detail(message_id: str) -> messages.Detail:

@@ -21,10 +21,12 @@ from appliance.web.admin import (
     setup,
     sign_in,
     status,
+    suppressions,
+    template_pages,
 )
 from appliance.web.api.blueprint import PREFIX as API
 
-GROUPS = (status, messages, mailbox, accounts, keys, api_docs, flower_proxy)
+GROUPS = (status, messages, template_pages, mailbox, accounts, suppressions, keys, api_docs, flower_proxy)
 OPEN = (setup, sign_in)
 
 

@@ -4,6 +4,7 @@ import math
 from http import HTTPStatus
 from typing import Any
 
+import structlog
 from flask import Blueprint, current_app, redirect, render_template, request, session, url_for
 from flask_login import current_user
 from wtforms import PasswordField, StringField
@@ -16,6 +17,8 @@ from appliance.web.admin.form import Form
 from appliance.web.context import web
 
 blueprint = Blueprint("sign_in", __name__)
+
+log = structlog.get_logger(__name__)
 
 LONGEST_NAME = 200
 
@@ -41,9 +44,11 @@ def submit() -> Any:
         return _page(form, HTTPStatus.UNPROCESSABLE_ENTITY)
     name, password = form.name.data[:LONGEST_NAME], form.password.data[:LONGEST_PASSWORD]
     if wait := _throttle().admit(_key(name)):
+        log.warning("sign-in refused: too many tries", user=name, address=request.remote_addr, wait_seconds=wait)
         return _too_fast(form, wait)
     user = web().services.users.authenticate(name, password)
     if user is None:
+        log.warning("sign-in failed", user=name, address=request.remote_addr)
         return _page(form, HTTPStatus.UNAUTHORIZED, refused=True)
     _throttle().forget(_key(name))
     wanted = request.form.get("next")

@@ -7,8 +7,9 @@ from appliance.db.queries import accounts
 from appliance.errors import NotFound
 from appliance.services.sender_accounts import AccountForm
 from appliance.web.api import bodies, documents, paging, representations
+from appliance.web.api.account_schemas import AccountChange, AccountPath, AccountRequest, AccountTestRequest
 from appliance.web.api.authentication import needs
-from appliance.web.api.schemas import AccountChange, AccountPath, AccountRequest, AccountTestRequest, PageQuery
+from appliance.web.api.schemas import PageQuery
 from appliance.web.context import web
 
 TAG = Tag(name="accounts", description="The SMTP accounts that messages go out through.")

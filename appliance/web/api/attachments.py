@@ -78,26 +78,32 @@ def delete(path: AttachmentPath) -> tuple[str, int]:
     return "", 204
 
 
-def stored(wanted: list[AttachmentRequest]) -> tuple[StoredFile, ...]:
-    """The files of a message, on disk. Raises InvalidInput with every attachment that is not right."""
+def described(wanted: list[AttachmentRequest]) -> tuple[tuple[StoredFile, ...], dict[str, bytes]]:
+    """The files of a message, and by SHA-256 the bytes of those that are not on disk yet.
+
+    Raises InvalidInput with every attachment that is not right.
+    """
     files: list[StoredFile] = []
+    contents: dict[str, bytes] = {}
     errors: list[FieldError] = []
     for index, one in enumerate(wanted):
         try:
-            files.append(_stored(one, f"attachments[{index}]"))
+            files.append(_described(one, f"attachments[{index}]", contents))
         except InvalidInput as error:
             errors += error.errors
     if errors:
         raise InvalidInput(errors)
-    return tuple(files)
+    return tuple(files), contents
 
 
-def _stored(wanted: AttachmentRequest, field: str) -> StoredFile:
+def _described(wanted: AttachmentRequest, field: str, contents: dict[str, bytes]) -> StoredFile:
     service = web().services.attachments
     if wanted.id is not None:
         return service.named(wanted.id, caller().sees_only, f"{field}.id", wanted.content_id)
     content = _decoded(wanted.content or "", f"{field}.content")
-    return service.store(wanted.filename or "", wanted.content_type, content, f"{field}.content", wanted.content_id)
+    file = service.describe(wanted.filename or "", wanted.content_type, content, f"{field}.content", wanted.content_id)
+    contents[file.sha256] = content
+    return file
 
 
 def _decoded(content: str, field: str) -> bytes:

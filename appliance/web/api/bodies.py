@@ -65,7 +65,7 @@ def _reason() -> str:
     except UnicodeDecodeError as error:
         return f"byte {error.start} is not UTF-8"
     except ValueError as error:
-        return str(error)
+        return "a number in it has too many digits" if "set_int_max_str_digits" in str(error) else str(error)
     return f"it is {_NAMES.get(type(found), 'a number')}"
 
 

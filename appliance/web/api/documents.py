@@ -8,6 +8,7 @@ from appliance.db.models.delivery_attempt import AttemptOutcome
 from appliance.db.models.message import MessageStatus
 from appliance.db.models.recipient import RecipientKind, RecipientStatus
 from appliance.db.models.sender_account import AccountState, TransportKind
+from appliance.db.models.suppression import SuppressionSource
 from appliance.health import Status
 
 Moment = Annotated[str, WithJsonSchema({"type": "string", "format": "date-time"})]
@@ -42,6 +43,27 @@ class Accepted(Document):
     created_at: Moment
 
 
+class ItemProblem(Document):
+    """As `Problem` tells it, with paths as if the message had been submitted alone."""
+
+    type: str = Field(description="The page of the code.")
+    title: str
+    status: int
+    code: str
+    detail: str
+    errors: list[FieldProblem]
+
+
+class Refused(Document):
+    error: ItemProblem
+
+
+class BatchAnswer(Document):
+    accepted: int
+    refused: int
+    results: list[Accepted | Refused] = Field(description="One each, in the order of the messages.")
+
+
 class Addressee(Document):
     email: str
     name: str
@@ -59,8 +81,34 @@ class MessageSummary(Document):
     account: str | None = Field(description="The sender account that the message asked for.")
     attempt_count: int
     created_at: Moment
+    send_at: Moment | None = Field(description="Not before then, as asked.")
+    expires_at: Moment | None = Field(description="Not after then, as asked.")
     due_at: Moment | None = Field(description="When it is looked at next; null: it waits for a person, or has ended.")
     finished_at: Moment | None
+
+
+class DryRunAccount(Document):
+    id: str
+    name: str
+    email: str
+
+
+class DryRunRecipient(Document):
+    email: str
+    name: str
+    kind: RecipientKind
+    status: RecipientStatus
+
+
+class DryRun(Document):
+    status: MessageStatus = Field(description="Where the message would stand; `queued`: it would go out at once.")
+    reason: str | None
+    due_at: Moment | None
+    explanation: str = Field(description="The same in one sentence.")
+    account: DryRunAccount | None = Field(description="Whose name it is written with; null: there is none.")
+    recipients: list[DryRunRecipient]
+    size: int | None
+    raw: str | None = Field(description="The RFC 5322 message; null: it cannot be written, or there is no account.")
 
 
 class MessagePage(Document):
@@ -99,11 +147,18 @@ class AttachmentOfMessage(Document):
     sha256: str
 
 
+class TemplateOfMessage(Document):
+    slug: str
+    version: int
+    locale: str | None
+
+
 class MessageDetail(MessageSummary):
     sender: Addressee | None = Field(alias="from", description="null: the sender account that it goes out through.")
     reply_to: list[Addressee]
     text: str | None
     html: str | None
+    template: TemplateOfMessage | None = Field(description="What it was made from.")
     headers: dict[str, str]
     attachments: list[AttachmentOfMessage]
     metadata: dict[str, Any]
@@ -156,6 +211,38 @@ class AccountReport(Document):
     ok: bool
     message: str
     dialogue: list[str] = Field(description="The SMTP conversation, without the password.")
+
+
+class SuppressionDocument(Document):
+    id: str
+    address: str = Field(description="An address, or a domain; in lower case.")
+    reason: str
+    source: SuppressionSource
+    stopped: int = Field(description="Messages that it keeps from a recipient; its removal can release them.")
+    created_at: Moment
+    expires_at: Moment | None = Field(description="null: it holds for ever.")
+
+
+class SuppressionPage(Document):
+    items: list[SuppressionDocument]
+    next_cursor: str | None
+
+
+class SuppressionRemoval(Document):
+    address: str
+    stopped: int = Field(description="Messages that it kept from a recipient.")
+    released: int = Field(description="Those of them that now go there; with `release=true` only.")
+
+
+class RefusedRow(Document):
+    line: int
+    message: str = Field(description="What would be right.")
+
+
+class SuppressionImport(Document):
+    imported: int
+    refused_count: int
+    refused: list[RefusedRow] = Field(description="The first 100 rows that were left out.")
 
 
 class Component(Document):

@@ -23,6 +23,8 @@ _SUMMARY: Mapping[str, Any] = {
     "account": None,
     "attempt_count": 1,
     "created_at": _ACCEPTED_AT,
+    "send_at": None,
+    "expires_at": None,
     "due_at": None,
     "finished_at": _SENT_AT,
 }
@@ -33,6 +35,7 @@ _DETAIL: Mapping[str, Any] = {
     "reply_to": [],
     "text": "Hello Ann, your invoice is ready.",
     "html": None,
+    "template": None,
     "headers": {"X-Campaign": "november"},
     "attachments": [],
     "metadata": {"invoice": 1041},
@@ -89,11 +92,50 @@ _ONE_ACCOUNT: Mapping[str, Any] = {
     "updated_at": _ACCEPTED_AT,
 }
 
+_SUPPRESSION: Mapping[str, Any] = {
+    "id": "sup_01kd4x9m3f0g5h7j8k2n4p6q8r",
+    "address": "ann@example.com",
+    "reason": "asked to be left alone",
+    "source": "api",
+    "stopped": 2,
+    "created_at": _ACCEPTED_AT,
+    "expires_at": None,
+}
+
+SUPPRESSIONS_CSV = "address,reason,expires_at\r\nann@example.com,asked to be left alone,\r\nexample.org,,\r\n"
+
 _STATES = ("scheduled", "queued", "sending", "deferred", "held")
 _ENDS = ("sent", "partially_sent", "failed", "suppressed", "cancelled")
 
 EXAMPLES: Mapping[str, Mapping[str, Any]] = {
     "Accepted": {"id": _MESSAGE, "status": "queued", "created_at": _ACCEPTED_AT},
+    "BatchAnswer": {
+        "accepted": 1,
+        "refused": 1,
+        "results": [
+            {"id": _MESSAGE, "status": "queued", "created_at": _ACCEPTED_AT},
+            {
+                "error": {
+                    "type": "/docs/errors/invalid_fields",
+                    "title": "Some fields are not right",
+                    "status": 422,
+                    "code": "invalid_fields",
+                    "detail": "Some fields are not right; see errors.",
+                    "errors": [{"field": "to[0]", "message": "Write it as name@example.com.", "code": "invalid"}],
+                }
+            },
+        ],
+    },
+    "DryRun": {
+        "status": "queued",
+        "reason": None,
+        "due_at": _ACCEPTED_AT,
+        "explanation": "It would go out at once, through the sender account 'Shop'.",
+        "account": {"id": _ACCOUNT, "name": "Shop", "email": "shop@example.com"},
+        "recipients": [{"email": "ann@example.com", "name": "Ann", "kind": "to", "status": "pending"}],
+        "size": len(RAW),
+        "raw": RAW,
+    },
     "MessagePage": {"items": [_SUMMARY], "next_cursor": None},
     "MessageDetail": _DETAIL,
     "Account": _ONE_ACCOUNT,
@@ -111,6 +153,14 @@ EXAMPLES: Mapping[str, Mapping[str, Any]] = {
         "sha256": _SHA256,
         "created_at": _ACCEPTED_AT,
         "expires_at": "2026-12-01T08:00:00.000Z",
+    },
+    "SuppressionDocument": _SUPPRESSION,
+    "SuppressionPage": {"items": [_SUPPRESSION], "next_cursor": None},
+    "SuppressionRemoval": {"address": "ann@example.com", "stopped": 2, "released": 2},
+    "SuppressionImport": {
+        "imported": 1040,
+        "refused_count": 1,
+        "refused": [{"line": 17, "message": "'ann' is neither an e-mail address nor a domain."}],
     },
     "System": {
         "version": "1.0.0",

@@ -1,37 +1,20 @@
 """/api/v1/messages"""
 
-from typing import Any
-
-from flask import Response, g, jsonify, request
+from flask import Response, g, jsonify
 from flask_openapi3 import APIBlueprint, Tag
 
-from appliance.db.models.message import Priority
 from appliance.db.queries import attachments as stored_attachments
 from appliance.db.queries import messages
-from appliance.errors import FieldError, InvalidInput, NotFound
-from appliance.services.intake import within_limits
-from appliance.services.submission import Accepted, SubmitMessage, Submitter
-from appliance.web.api import attachments, documents, examples, paging, representations
+from appliance.errors import NotFound
+from appliance.services.submit_message import Submitter
+from appliance.web.api import commands, documents, examples, paging, representations
 from appliance.web.api.authentication import caller, needs
-from appliance.web.api.schemas import MessagePath, MessageQuery, MessageRequest
+from appliance.web.api.schemas import MessagePath, MessageQuery, MessageRequest, SubmitQuery
 from appliance.web.context import web
 
-LONGEST_KEY = 255
 TAG = Tag(name="messages", description="Submit messages and follow them.")
 
 blueprint = APIBlueprint("messages", __name__, url_prefix="/messages", abp_tags=[TAG])
-
-_IDEMPOTENCY_PARAMETER = {
-    "parameters": [
-        {
-            "name": "Idempotency-Key",
-            "in": "header",
-            "required": False,
-            "description": "The same key with the same body within 24 hours gives the first answer again.",
-            "schema": {"type": "string", "maxLength": LONGEST_KEY},
-        }
-    ]
-}
 
 _RAW = {"content": {"message/rfc822": {"schema": {"type": "string"}, "example": examples.RAW}}}
 
@@ -40,20 +23,26 @@ _RAW = {"content": {"message/rfc822": {"schema": {"type": "string"}, "example": 
     "",
     operation_id="submit_message",
     summary="Submit a message",
-    openapi_extensions=_IDEMPOTENCY_PARAMETER,
-    responses={202: documents.Accepted, 409: None},
+    openapi_extensions=commands.IDEMPOTENCY_PARAMETER,
+    responses={200: documents.DryRun, 202: documents.Accepted, 409: None},
 )
 @needs("send")
-def submit(body: MessageRequest) -> tuple[Response, int, dict[str, str]]:
-    """Durable before the answer: whatever happens after the 202, the message goes out or says why it does not."""
-    command = _command(body)
-    within_limits(command, web().settings.limits)
+def submit(query: SubmitQuery, body: MessageRequest) -> tuple[Response, int, dict[str, str]]:
+    """Durable before the answer: whatever happens after the 202, the message goes out or says why it does not.
+
+    With `dry_run` the answer is 200, shows what would become of the message, and nothing is stored.
+    """
+    key, prepared = commands.idempotency_key(), commands.prepare(body)
+    if query.dry_run:
+        result = web().services.dry_run.run(commands.filled(prepared).command, prepared.contents)
+        return jsonify(representations.dry_run(result)), 200, {}
+    commands.keep_files([prepared])
     submitter = Submitter(caller().api_key_id, g.request_id)
-    accepted = web().services.submission.submit(command, submitter, _idempotency_key())
+    accepted = web().services.submission.submit(prepared.command, submitter, key)
     headers = {"Location": f"/api/v1/messages/{accepted.id}"}
     if accepted.replayed:
         headers["Idempotent-Replay"] = "true"
-    return jsonify(_accepted(accepted)), 202, headers
+    return jsonify(representations.accepted(accepted)), 202, headers
 
 
 @blueprint.get("", operation_id="list_messages", summary="List messages", responses={200: documents.MessagePage})
@@ -65,9 +54,11 @@ def index(query: MessageQuery) -> Response:
         recipient=query.recipient,
         tag=query.tag,
         account=query.account,
+        template=query.template,
         since=query.since,
         until=query.until,
         q=query.q,
+        metadata=tuple(query.metadata.items()),
         api_key_id=caller().sees_only,
     )
     with web().read() as session:
@@ -131,40 +122,3 @@ def _one(message_id: str) -> Response:
             raise NotFound("message", message_id)
         files = stored_attachments.of_message(session, message_id)
         return jsonify(representations.message_detail(detail, files))
-
-
-def _command(body: MessageRequest) -> SubmitMessage:
-    return SubmitMessage(
-        to=body.recipients("to"),
-        cc=body.recipients("cc"),
-        bcc=body.recipients("bcc"),
-        reply_to=body.recipients("reply_to"),
-        sender=body.sender,
-        subject=body.subject,
-        text=body.text,
-        html=body.html,
-        headers=body.headers,
-        tags=tuple(body.tags),
-        metadata=body.metadata,
-        priority=Priority[body.priority.upper()],
-        account=body.account,
-        attachments=attachments.stored(body.attachments),
-    )
-
-
-def _accepted(accepted: Accepted) -> dict[str, Any]:
-    return {
-        "id": accepted.id,
-        "status": accepted.status,
-        "created_at": representations.moment(accepted.created_at),
-    }
-
-
-def _idempotency_key() -> str | None:
-    key = request.headers.get("Idempotency-Key")
-    if key is None:
-        return None
-    if not 0 < len(key) <= LONGEST_KEY or not key.isascii() or not key.isprintable():
-        remedy = f"Send 1 to {LONGEST_KEY} printable ASCII characters, such as a UUID."
-        raise InvalidInput([FieldError("Idempotency-Key", remedy)])
-    return key

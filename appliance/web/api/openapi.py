@@ -10,6 +10,7 @@ from appliance.web.api import error_codes
 from appliance.web.api.documents import Problem
 from appliance.web.api.error_codes import ERROR_CODES, ErrorCode
 from appliance.web.api.examples import EXAMPLES
+from appliance.web.api.template_examples import EXAMPLES as TEMPLATE_EXAMPLES
 
 SCHEMAS = "#/components/schemas/"
 HEADERS = "#/components/headers/"
@@ -23,6 +24,7 @@ ALWAYS = (
 )
 WITH_BODY = (error_codes.REQUEST_TOO_LARGE, error_codes.INVALID_FIELDS)
 WITH_JSON = (error_codes.INVALID_JSON, error_codes.UNSUPPORTED_MEDIA_TYPE)
+_EXAMPLES = {**EXAMPLES, **TEMPLATE_EXAMPLES}
 REPLAYED = error_codes.IDEMPOTENCY_KEY_REUSED
 
 _REQUEST_ID = {
@@ -84,7 +86,7 @@ def _complete(operation: dict[str, Any], scope: str) -> None:
 def _give_example(answer: dict[str, Any]) -> None:
     content = answer.get("content", {}).get("application/json")
     if content is not None:
-        content["example"] = EXAMPLES[content["schema"]["$ref"].removeprefix(SCHEMAS)]
+        content["example"] = _EXAMPLES[content["schema"]["$ref"].removeprefix(SCHEMAS)]
 
 
 def _codes(operation: dict[str, Any], *, conflicts: bool) -> Iterator[ErrorCode]:
@@ -101,7 +103,7 @@ def _codes(operation: dict[str, Any], *, conflicts: bool) -> Iterator[ErrorCode]
         possible.add(error_codes.NOT_FOUND)
     if conflicts:
         replayed = any(one["name"] == "Idempotency-Key" for one in parameters)
-        possible.add(REPLAYED if replayed else error_codes.WRONG_STATE)
+        possible |= {REPLAYED} if replayed else {error_codes.WRONG_STATE, error_codes.CONFLICT}
     return (code for code in ERROR_CODES.values() if code in possible)
 
 

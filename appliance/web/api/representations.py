@@ -8,7 +8,9 @@ from appliance.clock import local_date
 from appliance.db.models import DeliveryAttempt, Message, MessageAttachment, Recipient, SenderAccount
 from appliance.db.models.message import Priority
 from appliance.db.queries.messages import Detail
+from appliance.services.dry_run import DryRunResult
 from appliance.services.explanation import Scene, explain
+from appliance.services.submit_message import Accepted
 from appliance.web.context import web
 
 PRIORITIES = {Priority.HIGH: "high", Priority.NORMAL: "normal", Priority.LOW: "low"}
@@ -31,6 +33,8 @@ def message_summary(message: Message, recipients: Sequence[Recipient]) -> dict[s
         "account": message.account_id,
         "attempt_count": message.attempts,
         "created_at": moment(message.created_at),
+        "send_at": moment(message.send_at),
+        "expires_at": moment(message.expires_at),
         "due_at": moment(message.due_at),
         "finished_at": moment(message.finished_at),
     }
@@ -43,6 +47,7 @@ def message_detail(detail: Detail, files: Sequence[MessageAttachment]) -> dict[s
         "reply_to": message.reply_to,
         "text": detail.body.text if detail.body else None,
         "html": detail.body.html if detail.body else None,
+        "template": _template(detail),
         "headers": message.headers,
         "attachments": [_attachment(file) for file in files],
         "metadata": message.meta,
@@ -52,6 +57,37 @@ def message_detail(detail: Detail, files: Sequence[MessageAttachment]) -> dict[s
         "explanation": explain(scene(detail)),
         "recipients": [_recipient(recipient) for recipient in detail.recipients],
         "attempts": [_attempt(attempt) for attempt in detail.attempts],
+    }
+
+
+def _template(detail: Detail) -> dict[str, Any] | None:
+    message = detail.message
+    if message.template_id is None:
+        return None
+    return {
+        "slug": detail.template_slug,
+        "version": message.template_version,
+        "locale": message.template_locale,
+    }
+
+
+def accepted(accepted: Accepted) -> dict[str, Any]:
+    return {"id": accepted.id, "status": accepted.status, "created_at": moment(accepted.created_at)}
+
+
+def dry_run(result: DryRunResult) -> dict[str, Any]:
+    account = result.account
+    return {
+        "status": result.status,
+        "reason": result.reason or None,
+        "due_at": moment(result.due_at),
+        "explanation": result.explanation,
+        "account": {"id": account.id, "name": account.name, "email": account.email} if account else None,
+        "recipients": [
+            {"email": one.email, "name": one.name, "kind": one.kind, "status": one.status} for one in result.recipients
+        ],
+        "size": len(result.raw) if result.raw is not None else None,
+        "raw": result.raw.decode(errors="replace") if result.raw is not None else None,
     }
 
 

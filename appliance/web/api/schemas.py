@@ -12,9 +12,9 @@ from pydantic import (
     ConfigDict,
     Field,
     StrictBool,
-    StrictInt,
     ValidationInfo,
     WithJsonSchema,
+    WrapValidator,
     field_validator,
     model_validator,
 )
@@ -121,7 +121,12 @@ class MessageRequest(Request):
         alias="from",
         description="Whom it is from; without it, the sender account that it goes out through.",
     )
-    subject: Subject
+    template: Text | None = Field(
+        default=None, max_length=100, description="The slug of a template, instead of `subject`, `text` and `html`."
+    )
+    variables: dict[Text, Any] = Field(default={}, description="What the template asks for.")
+    locale: Text | None = Field(default=None, max_length=20, description="The language of the template, such as zh-CN.")
+    subject: Subject | None = Field(default=None, validate_default=True, description="Needed without a `template`.")
     text: Text | None = Field(default=None, description="Without it, the text is derived from `html`.")
     html: Text | None = Field(default=None, validate_default=True)
     attachments: list[AttachmentRequest] = Field(default=[], max_length=50)
@@ -135,6 +140,13 @@ class MessageRequest(Request):
         default=None, max_length=40, description="The id of the sender account to use, and no other."
     )
 
+    send_at: Instant | None = Field(
+        default=None, description="RFC 3339 with an offset; not before then. A moment that is past means now."
+    )
+    expires_at: Instant | None = Field(
+        default=None, description="RFC 3339 with an offset; a message that was not sent before then is failed."
+    )
+
     # A field that is wrong is not in `info.data`; then its own error is enough.
 
     @field_validator("bcc")
@@ -144,85 +156,72 @@ class MessageRequest(Request):
             raise _refusal("to", "Name at least one recipient in 'to', 'cc' or 'bcc'.", "required")
         return bcc
 
+    @field_validator("variables", "locale")
+    @classmethod
+    def _of_a_template(cls, value: Any, info: ValidationInfo) -> Any:
+        if value and info.data.get("template", "") is None:
+            raise ValueError("it belongs to a 'template'; name one, or leave this out")
+        return value
+
+    @field_validator("subject")
+    @classmethod
+    def _some_subject(cls, subject: str | None, info: ValidationInfo) -> str | None:
+        if subject is None and info.data.get("template", "") is None:
+            raise _refusal("subject", "This field is required.", "required")
+        return subject
+
+    @field_validator("subject", "text", "html")
+    @classmethod
+    def _not_beside_a_template(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is not None and info.data.get("template") is not None:
+            raise ValueError("the template brings its own; leave this out")
+        return value
+
     @field_validator("html")
     @classmethod
     def _some_content(cls, html: str | None, info: ValidationInfo) -> str | None:
-        if html is None and info.data.get("text", "") is None:
+        if html is None and info.data.get("text", "") is None and info.data.get("template", "") is None:
             raise _refusal("text", "Give 'text', 'html' or both.", "required")
         return html
+
+    @field_validator("expires_at")
+    @classmethod
+    def _after_send_at(cls, expires_at: datetime | None, info: ValidationInfo) -> datetime | None:
+        send_at = info.data.get("send_at")
+        if expires_at is not None and send_at is not None and expires_at <= send_at:
+            raise ValueError("it must be later than 'send_at', or the message would never be sent")
+        return expires_at
 
     def recipients(self, kind: Literal["to", "cc", "bcc", "reply_to"]) -> tuple[Address, ...]:
         return tuple(getattr(self, kind))
 
 
-Host = Annotated[Text, Field(max_length=253, description="Of the SMTP server.")]
-Username = Annotated[Text, Field(max_length=320)]
-Password = Annotated[
-    Text, Field(max_length=4096, description="Never shown again.", json_schema_extra={"writeOnly": True})
-]
-Email = Annotated[str, AfterValidator(intake.plain_text), AfterValidator(intake.email)]
-Port = Annotated[StrictInt, Field(ge=1, le=65535)]
-DailyLimit = Annotated[StrictInt, Field(ge=0, le=2_000_000_000)]
-AccountPriority = Annotated[StrictInt, Field(ge=-1000, le=1000, description="Higher is used first.")]
-Security = Literal["none", "starttls", "tls"]
+OneOfBatch = Annotated[MessageRequest, WrapValidator(lambda value, _validate: value)]
+"""Taken as it is and validated one by one later, so that one that is wrong does not sink the others."""
 
 
-class AccountRequest(Request):
+class SubmitQuery(Query):
+    dry_run: bool = Field(default=False, description="Show what would become of the message; store nothing.")
+
+
+class BatchRequest(Request):
     model_config = ConfigDict(
         extra="forbid",
         json_schema_extra={
             "example": {
-                "name": "Shop",
-                "email": "shop@example.com",
-                "host": "smtp.example.com",
-                "security": "starttls",
-                "username": "shop@example.com",
-                "password": "the password of that login",
-                "daily_limit": 500,
+                "messages": [
+                    {"to": ["ann@example.com"], "subject": "Your invoice", "text": "Hello Ann, it is ready."},
+                    {"to": ["bob@example.com"], "subject": "Your invoice", "text": "Hello Bob, it is ready."},
+                ],
+                "atomic": True,
             }
         },
     )
 
-    name: Text = Field(max_length=200, description="Recipients see it as the sender's name.")
-    email: Email = Field(description="What messages come from.")
-    transport: Literal["smtp", "mailbox"] = "smtp"
-    host: Host = ""
-    port: Port | None = Field(default=None, description="Without it, the usual port of `security`.")
-    security: Security = "starttls"
-    username: Username = ""
-    password: Password | None = None
-    daily_limit: DailyLimit | None = Field(default=None, description="Messages a calendar day; null: no limit.")
-    priority: AccountPriority = 0
-    active: StrictBool = True
-
-
-class AccountChange(Request):
-    """Fields that are left out stay as they are; an empty password keeps the stored one."""
-
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"example": {"daily_limit": 1000, "priority": 10}})
-
-    # The defaults are never used: only what is given counts.
-    name: Text = Field(default="", max_length=200)
-    email: Email = ""
-    transport: Literal["smtp", "mailbox"] = "smtp"
-    host: Host = ""
-    port: Port | None = Field(default=None, description="null: the usual port of `security`.")
-    security: Security = "starttls"
-    username: Username = ""
-    password: Password | None = None
-    daily_limit: DailyLimit | None = Field(default=None, description="null: no limit.")
-    priority: AccountPriority = 0
-    active: StrictBool = True
-
-    def changes(self) -> dict[str, Any]:
-        """What was given, and only that. None is among the values where null has a meaning."""
-        return self.model_dump(exclude_unset=True)
-
-
-class AccountTestRequest(Request):
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"example": {"to": "ann@example.com"}})
-
-    to: Text | None = Field(default=None, description="Also send a test message there.")
+    messages: list[OneOfBatch] = Field(
+        min_length=1, description="1,000 at most, unless the appliance is told otherwise."
+    )
+    atomic: StrictBool = Field(default=False, description="All or none: one that is refused sinks the others.")
 
 
 class PageQuery(Query):
@@ -235,6 +234,9 @@ def _split(values: Any) -> Any:
     return [one for value in values for one in value.split(",") if one] if isinstance(values, list) else values
 
 
+METADATA = "metadata."
+
+
 class MessageQuery(PageQuery):
     status: Annotated[list[MessageStatus], BeforeValidator(_split)] = Field(
         default=[], description="One or more states: repeat the parameter, or separate them by commas."
@@ -242,11 +244,26 @@ class MessageQuery(PageQuery):
     recipient: Text = Field(default="", max_length=320, description="An address, or the start of one.")
     tag: Text = Field(default="", max_length=64)
     account: Text = Field(default="", max_length=40, description="The id of a sender account.")
+    template: Text = Field(default="", max_length=100, description="The slug of a template, or its id.")
     since: Instant | None = Field(default=None, description="RFC 3339; accepted at or after this moment.")
     until: Instant | None = Field(default=None, description="RFC 3339; accepted before this moment.")
     q: Text = Field(
         default="", max_length=200, description="Part of the subject, or a message, Message-ID or request id."
     )
+    metadata: Annotated[dict[Text, Text], WithJsonSchema({"type": "string"})] = Field(
+        default={},
+        alias=METADATA + "KEY",
+        max_length=5,
+        description="Has this value at the key KEY of its metadata; KEY stands for a key of yours. It is looked for in "
+        "10,000 messages a page, so a page may be empty and have a `next_cursor` all the same.",
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _gather_metadata(cls, given: dict[str, Any]) -> dict[str, Any]:
+        wanted = {name.removeprefix(METADATA): value for name, value in given.items() if name.startswith(METADATA)}
+        others = {name: value for name, value in given.items() if not name.startswith(METADATA)}
+        return others | ({METADATA + "KEY": wanted} if wanted else {})
 
 
 class MessagePath(BaseModel):
@@ -255,10 +272,6 @@ class MessagePath(BaseModel):
 
 class AttachmentPath(BaseModel):
     id: Text = Field(description="Of an uploaded file, such as att_01jd3v…")
-
-
-class AccountPath(BaseModel):
-    id: Text = Field(description="Of a sender account, such as acc_01jd3v…")
 
 
 class InspectPath(BaseModel):

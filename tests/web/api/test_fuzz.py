@@ -12,9 +12,10 @@ from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 from werkzeug.test import TestResponse
 
+from appliance.web.api.account_schemas import AccountRequest
 from appliance.web.api.documents import Problem
 from appliance.web.api.error_codes import ERROR_CODES
-from appliance.web.api.schemas import AccountRequest, MessageRequest
+from appliance.web.api.schemas import MessageRequest
 from tests.web.conftest import ApiClient
 
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "200"))

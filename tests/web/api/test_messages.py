@@ -77,7 +77,7 @@ def test_every_field_is_kept(api: ApiClient) -> None:
         ({"to": ["ann@example.com"] * 101}, {"to": "too_many"}),
         ({"to": ["ann@example.com"] * 1001}, {"to": "too_many"}),
         ({"from": "Shop"}, {"from": "invalid"}),
-        ({"subject": None}, {"subject": "invalid"}),
+        ({"subject": None}, {"subject": "required"}),
         ({"subject": "a\nb"}, {"subject": "invalid"}),
         ({"subject": "x" * 999}, {"subject": "invalid"}),
         ({"subject": "\ud800"}, {"subject": "invalid"}),

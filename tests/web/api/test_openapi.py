@@ -9,16 +9,21 @@ from pydantic import BaseModel
 
 from appliance.services.api_keys import SCOPES
 from appliance.web.api import documents
+from appliance.web.api.account_schemas import AccountChange, AccountRequest, AccountTestRequest
 from appliance.web.api.documents import Problem
 from appliance.web.api.error_codes import ERROR_CODES
 from appliance.web.api.examples import EXAMPLES
 from appliance.web.api.openapi import operations
-from appliance.web.api.schemas import AccountChange, AccountRequest, AccountTestRequest, MessageRequest, Query
+from appliance.web.api.schemas import BatchRequest, MessageRequest, Query
+from appliance.web.api.suppression_schemas import SuppressionRequest
 
 OPERATIONS = {
-    *("submit_message", "list_messages", "show_message", "show_raw_message", "cancel_message", "retry_message"),
+    *("submit_message", "submit_batch"),
+    *("list_messages", "show_message", "show_raw_message", "cancel_message", "retry_message"),
     *("upload_attachment", "show_attachment", "delete_attachment"),
     *("list_accounts", "create_account", "show_account", "change_account", "delete_account"),
+    *("list_suppressions", "create_suppression", "show_suppression", "delete_suppression"),
+    *("import_suppressions", "export_suppressions"),
     *("test_account", "pause_account", "resume_account", "show_system", "inspect_worker"),
 }
 
@@ -110,7 +115,7 @@ def test_every_error_is_documented_as_a_problem(document: dict[str, Any]) -> Non
 
 
 def test_requests_with_a_body_have_an_example_that_is_valid() -> None:
-    for model in (MessageRequest, AccountRequest, AccountChange, AccountTestRequest):
+    for model in (MessageRequest, BatchRequest, AccountRequest, AccountChange, AccountTestRequest, SuppressionRequest):
         model.model_validate(model.model_json_schema()["example"])
 
 

@@ -123,6 +123,14 @@ def upgrade() -> None:
         postgresql_where=sa.text("claim_id IS NOT NULL"),
     )
     op.create_index(
+        "ix_messages_expiry",
+        "messages",
+        ["expires_at"],
+        unique=False,
+        sqlite_where=sa.text("expires_at IS NOT NULL AND finished_at IS NULL"),
+        postgresql_where=sa.text("expires_at IS NOT NULL AND finished_at IS NULL"),
+    )
+    op.create_index(
         "ix_messages_outbox",
         "messages",
         ["priority", "due_at"],
@@ -165,6 +173,19 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_sender_accounts")),
     )
     op.create_index("ix_sender_accounts_deleted_at", "sender_accounts", ["deleted_at"], unique=False)
+
+    op.create_table(
+        "suppressions",
+        sa.Column("id", sa.String(length=40), nullable=False),
+        sa.Column("address", sa.String(length=320), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("source", sa.String(length=16), nullable=False),
+        sa.Column("created_at", UtcDateTime(), nullable=False),
+        sa.Column("expires_at", UtcDateTime(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_suppressions")),
+        sa.UniqueConstraint("address", name=op.f("uq_suppressions_address")),
+    )
+    op.create_index("ix_suppressions_expires_at", "suppressions", ["expires_at"], unique=False)
 
     op.create_table(
         "users",
@@ -248,6 +269,7 @@ def upgrade() -> None:
         sa.Column("reply_code", sa.Integer(), nullable=True),
         sa.Column("reply_text", sa.Text(), nullable=False),
         sa.Column("finished_at", UtcDateTime(), nullable=True),
+        sa.Column("suppressed_by", sa.String(length=40), nullable=True),
         sa.ForeignKeyConstraint(
             ["message_id"], ["messages.id"], name=op.f("fk_recipients_message_id"), ondelete="CASCADE"
         ),
@@ -255,3 +277,11 @@ def upgrade() -> None:
     )
     op.create_index("ix_recipients_email", "recipients", ["email", "message_id"], unique=False)
     op.create_index("ix_recipients_message_id", "recipients", ["message_id"], unique=False)
+    op.create_index(
+        "ix_recipients_suppressed_by",
+        "recipients",
+        ["suppressed_by", "message_id"],
+        unique=False,
+        sqlite_where=sa.text("suppressed_by IS NOT NULL"),
+        postgresql_where=sa.text("suppressed_by IS NOT NULL"),
+    )

@@ -1,0 +1,69 @@
+"""Moves the rules of `<style>` to the elements that they are about, because many mail programs read nothing else.
+
+The inliner holds the interpreter while it works, and it overflows the stack of the process on elements that are nested
+tens of thousands deep. So what it is given is bounded here, by counts that no markup can cheat.
+"""
+
+import re
+
+import css_inline
+
+MOST_ELEMENTS = 4000
+MOST_DECLARATIONS = 1500
+MOST_WORK = 150_000  # elements times declarations: below 0.3 s when every rule meets every element
+MOST_COPIES = 100_000
+
+_STYLE = re.compile(r"<style\b[^>]*+>(.*?)(?:</style|\Z)", re.IGNORECASE | re.DOTALL)
+_OPENING = re.compile(r"<[a-z]", re.IGNORECASE)
+_FORMATTING = re.compile(r"<(?:a|b|big|code|em|font|i|nobr|s|small|strike|strong|tt|u)\b", re.IGNORECASE)
+_ATTRIBUTES = r"(?:\s++[\w:-]++(?:=(?:\"[^\"<>]*+\"|'[^'<>]*+'))?+)*+\s*+"
+_CLOSED = re.compile(rf"<([a-z]++){_ATTRIBUTES}>[^<]*+</\1\s*+>|<(?:img|br){_ATTRIBUTES}/?+>", re.IGNORECASE)
+_PEELINGS = 6
+
+_inliner = css_inline.CSSInliner(
+    load_remote_stylesheets=False,  # neither files of this machine nor servers that a template names
+    keep_link_tags=True,
+    keep_at_rules=True,  # media queries stay where they are: they cannot be moved
+)
+
+
+class CannotInline(ValueError):
+    """The styles cannot be moved to the elements; says why."""
+
+
+def inlined(markup: str) -> str:
+    """`markup` as a whole page; as it is if it has no `<style>`. Raises CannotInline."""
+    styles = _STYLE.findall(markup)
+    if not styles:
+        return markup
+    _check(markup, "".join(styles))
+    try:
+        return _inliner.inline(markup)
+    except css_inline.InlineError as error:
+        raise CannotInline(f"its styles are not right: {error}") from error
+
+
+def _check(markup: str, styles: str) -> None:
+    elements = len(_OPENING.findall(markup))
+    declarations = styles.count(":")
+    if elements > MOST_ELEMENTS:
+        raise CannotInline(
+            f"it has {elements} elements; <style> works with {MOST_ELEMENTS}. Write style attributes instead"
+        )
+    if declarations > MOST_DECLARATIONS or elements * declarations > MOST_WORK:
+        raise CannotInline(f"its styles are too long for {elements} elements. Leave out rules that are not needed")
+    if elements * _left_open(markup) > MOST_COPIES:
+        raise CannotInline("it has many elements such as <b> and <a> that are not closed. Close them")
+
+
+def _left_open(markup: str) -> int:
+    """At most so many formatting elements are open at once. A parser opens them again in each paragraph that follows.
+
+    Only pairs that are read in the same way wherever they stand are taken for closed.
+    """
+    for _ in range(_PEELINGS):
+        peeled = _CLOSED.sub("", markup)
+        if peeled == markup:
+            break
+        markup = peeled
+    return len(_FORMATTING.findall(markup))

@@ -1,0 +1,140 @@
+"""Accepts many messages at once: each is judged on its own, and all that are accepted are one durable write."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from appliance.clock import Clock
+from appliance.db.database import Database
+from appliance.errors import FieldError, InvalidInput
+from appliance.services import admission, idempotency, storing
+from appliance.services.idempotency import Once
+from appliance.services.outbox import Outbox
+from appliance.services.pace import Pace
+from appliance.services.storing import NewMessage
+from appliance.services.submit_message import Accepted, SubmitMessage, Submitter
+
+STEP = 25  # messages between two looks at the time
+
+Refusal = tuple[FieldError, ...]
+"""Every wrong field of one message, named as if it had been submitted alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class BatchAnswer:
+    """`results` are in the order of the messages."""
+
+    results: tuple[Accepted | Refusal, ...]
+    replayed: bool = False
+
+    @property
+    def accepted(self) -> int:
+        return sum(isinstance(one, Accepted) for one in self.results)
+
+
+class BatchSubmission:
+    def __init__(self, database: Database, outbox: Outbox, *, hostname: str, clock: Clock) -> None:
+        self._database = database
+        self._outbox = outbox
+        self._hostname = hostname
+        self._clock = clock
+
+    def submit(
+        self,
+        items: Sequence[SubmitMessage | Refusal],
+        submitter: Submitter,
+        *,
+        atomic: bool = False,
+        once: Once | None = None,
+    ) -> BatchAnswer:
+        """Durable when it returns. `items` holds the refusal of a message where it was found to be wrong already.
+
+        Raises:
+            InvalidInput: no message was accepted; with `atomic`, one of them was refused. Names `messages[3].to[0]`.
+            IdempotencyKeyReused: the key came before with another body.
+            StorageUnavailable: nothing was accepted.
+        """
+        named = [storing.named(one, self._hostname) if isinstance(one, SubmitMessage) else one for one in items]
+        try:
+            answer = self._store(named, submitter, atomic, once)
+        except IntegrityError:
+            # on a database server two batches with one key can race: the second finds the first's answer
+            answer = self._store(named, submitter, atomic, once)
+        self._outbox.notify()
+        return answer
+
+    def _store(
+        self, items: Sequence[NewMessage | Refusal], submitter: Submitter, atomic: bool, once: Once | None
+    ) -> BatchAnswer:
+        now = self._clock()
+
+        def write(session: Session) -> BatchAnswer:
+            earlier = idempotency.earlier_answer(session, once, now) if once else None
+            if earlier is not None:
+                return _replayed(earlier)
+            admitted = _admit(session, items, now)
+            _require(admitted, atomic)
+            answer = BatchAnswer(tuple(_insert(session, admitted, submitter, now)))
+            if once:
+                idempotency.remember(session, once, _remembered(answer), now)
+            return answer
+
+        return self._database.write(write)
+
+
+def _admit(session: Session, items: Sequence[NewMessage | Refusal], now: datetime) -> list[NewMessage | Refusal]:
+    """What can be wrong only now is a refusal as well."""
+    commands = [one.command for one in items if isinstance(one, NewMessage)]
+    accounts = admission.accounts_named(session, commands)
+    return [
+        tuple(admission.errors(one.command, accounts, now)) or one if isinstance(one, NewMessage) else one
+        for one in items
+    ]
+
+
+def _require(items: Sequence[NewMessage | Refusal], atomic: bool) -> None:
+    refused = [(index, one) for index, one in enumerate(items) if not isinstance(one, NewMessage)]
+    if len(refused) == len(items) or (atomic and refused):
+        raise InvalidInput(_in_batch(index, error) for index, errors in refused for error in errors)
+
+
+def _in_batch(index: int, error: FieldError) -> FieldError:
+    place = f"messages[{index}]"
+    return FieldError(f"{place}.{error.field}" if error.field else place, error.message, error.code)
+
+
+def _insert(
+    session: Session, items: Sequence[NewMessage | Refusal], submitter: Submitter, now: datetime
+) -> Iterator[Accepted | Refusal]:
+    """The transaction stays open over the pauses; whoever else writes waits for the whole batch."""
+    pace = Pace()
+    for start in range(0, len(items), STEP):
+        step = items[start : start + STEP]
+        stored = storing.insert(session, [one for one in step if isinstance(one, NewMessage)], submitter, now)
+        accepted = iter(stored)
+        yield from (next(accepted) if isinstance(one, NewMessage) else one for one in step)
+        pace.step()
+
+
+def _remembered(answer: BatchAnswer) -> Mapping[str, Any]:
+    return {"results": [_as_json(one) for one in answer.results]}
+
+
+def _as_json(result: Accepted | Refusal) -> Any:
+    if isinstance(result, Accepted):
+        return {"id": result.id, "status": result.status, "created_at": result.created_at.isoformat()}
+    return [asdict(error) for error in result]
+
+
+def _replayed(answer: Mapping[str, Any]) -> BatchAnswer:
+    return BatchAnswer(tuple(_from_json(one) for one in answer["results"]), replayed=True)
+
+
+def _from_json(result: Any) -> Accepted | Refusal:
+    if isinstance(result, dict):
+        return Accepted(result["id"], result["status"], datetime.fromisoformat(result["created_at"]), True)
+    return tuple(FieldError(**error) for error in result)

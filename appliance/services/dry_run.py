@@ -1,0 +1,203 @@
+"""Says what would become of a message if it were submitted now, and shows it as it would go out. Stores nothing."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from sqlalchemy.orm import Session
+
+from appliance.clock import Clock, local_date, next_midnight
+from appliance.db.database import Database
+from appliance.db.models import Message, Recipient, SenderAccount
+from appliance.db.models.message import MessageStatus, Reason
+from appliance.db.models.recipient import RecipientKind, RecipientStatus
+from appliance.db.queries import outbox, suppressions
+from appliance.db.queries.outgoing import OutgoingAttachment, OutgoingMessage, OutgoingRecipient
+from appliance.errors import InvalidInput
+from appliance.services import admission, storing
+from appliance.services.composition import CannotCompose, Composition, FileSource, RunNative
+from appliance.services.explanation import Scene, explain
+from appliance.services.routing import Obstacle, Routing
+from appliance.services.storing import NewMessage
+from appliance.services.submit_message import SubmitMessage
+
+
+@dataclass(frozen=True, slots=True)
+class DryRunResult:
+    """`account`: whose name the message is written with; it would go out through it unless `status` says otherwise.
+
+    `raw` is None when there is no account to write it with, or when it cannot be written, which `explanation` says.
+    """
+
+    status: MessageStatus
+    reason: Reason | str
+    due_at: datetime | None
+    explanation: str
+    account: SenderAccount | None
+    recipients: Sequence[OutgoingRecipient]
+    raw: bytes | None
+
+
+class DryRun:
+    def __init__(
+        self,
+        database: Database,
+        files: FileSource,
+        *,
+        run_native: RunNative,
+        hostname: str,
+        zone: ZoneInfo,
+        clock: Clock,
+    ) -> None:
+        self._database = database
+        self._files = files
+        self._run_native = run_native
+        self._hostname = hostname
+        self._zone = zone
+        self._clock = clock
+
+    def run(self, command: SubmitMessage, contents: Mapping[str, bytes]) -> DryRunResult:
+        """`contents`: by SHA-256, the attachments that are not among the files.
+
+        Raises:
+            InvalidInput: as `Submission.submit` does.
+        """
+        now = self._clock()
+        message = storing.named(command, self._hostname)
+        with self._database.read() as session:
+            _admit(session, command, now)
+            recipients = _recipients(session, command, now)
+            accounts = {account.id: account for account in outbox.accounts(session)}
+        routing = Routing(
+            accounts.values(), now=now, today=local_date(now, self._zone), midnight=next_midnight(now, self._zone)
+        )
+        account = routing.pick(command.account)
+        outcome = _outcome(command, recipients, None if account else routing.obstacle(command.account), now)
+        writer = account or _most_likely(accounts, command)
+        raw, trouble = self._written(message, recipients, writer, contents)
+        if trouble:
+            outcome = Message(status=MessageStatus.FAILED, reason=Reason.INVALID, detail=trouble)
+        explanation = _explanation(outcome, recipients, accounts, account, now, self._zone)
+        status = MessageStatus(outcome.status)
+        return DryRunResult(status, outcome.reason, outcome.due_at, explanation, writer, recipients, raw)
+
+    def _written(
+        self,
+        message: NewMessage,
+        recipients: Sequence[OutgoingRecipient],
+        account: SenderAccount | None,
+        contents: Mapping[str, bytes],
+    ) -> tuple[bytes | None, str]:
+        """The RFC 5322 form, or why there is none."""
+        if account is None:
+            return None, ""
+        composition = Composition(_Files(contents, self._files), self._run_native)
+        try:
+            return composition.render(_outgoing(message, recipients, account, self._clock()), account), ""
+        except CannotCompose as error:
+            return None, str(error)
+
+
+class _Files:
+    """The attachments that came with the request, before those on disk."""
+
+    def __init__(self, contents: Mapping[str, bytes], stored: FileSource) -> None:
+        self._contents = contents
+        self._stored = stored
+
+    def read(self, digest: str) -> bytes:
+        found = self._contents.get(digest)
+        return self._stored.read(digest) if found is None else found
+
+
+def _admit(session: Session, command: SubmitMessage, now: datetime) -> None:
+    errors = admission.errors(command, admission.accounts_named(session, [command]), now)
+    if errors:
+        raise InvalidInput(errors)
+
+
+def _recipients(session: Session, command: SubmitMessage, now: datetime) -> list[OutgoingRecipient]:
+    kinds = ((RecipientKind.TO, command.to), (RecipientKind.CC, command.cc), (RecipientKind.BCC, command.bcc))
+    named = [(kind, one) for kind, addresses in kinds for one in addresses]
+    listed = suppressions.active_for(session, {one.email for _, one in named}, now=now)
+    return [
+        OutgoingRecipient(
+            number,
+            kind,
+            one.email,
+            one.name,
+            RecipientStatus.SUPPRESSED if one.email in listed else RecipientStatus.PENDING,
+        )
+        for number, (kind, one) in enumerate(named)
+    ]
+
+
+def _outcome(
+    command: SubmitMessage, recipients: Sequence[OutgoingRecipient], obstacle: Obstacle | None, now: datetime
+) -> Message:
+    """The message as it would stand a moment later; it never comes near a session."""
+    message = Message(
+        status=command.status(now),
+        reason="",
+        detail="",
+        due_at=command.due_at(now),
+        account_id=command.account,
+        attempts=0,
+        expires_at=command.expires_at,
+    )
+    if all(one.status == RecipientStatus.SUPPRESSED for one in recipients):
+        message.status, message.reason, message.due_at = MessageStatus.SUPPRESSED, Reason.SUPPRESSED, None
+    elif obstacle is not None and message.status == MessageStatus.QUEUED:
+        message.status, message.reason, message.due_at = MessageStatus.HELD, obstacle.reason, obstacle.until
+    return message
+
+
+def _most_likely(accounts: Mapping[str, SenderAccount], command: SubmitMessage) -> SenderAccount | None:
+    """What it would be written with once it can go."""
+    if command.account is not None:
+        return accounts.get(command.account)
+    return max(accounts.values(), key=lambda account: (account.active, account.priority), default=None)
+
+
+def _explanation(
+    outcome: Message,
+    recipients: Sequence[OutgoingRecipient],
+    accounts: Mapping[str, SenderAccount],
+    account: SenderAccount | None,
+    now: datetime,
+    zone: ZoneInfo,
+) -> str:
+    if outcome.status == MessageStatus.QUEUED and account is not None:
+        return f"It would go out at once, through the sender account {account.name!r}."
+    those = [Recipient(email=one.email, status=one.status, reply_text="") for one in recipients]
+    return f"If it were submitted now: {explain(Scene(outcome, those, accounts, now, zone))}"
+
+
+def _outgoing(
+    message: NewMessage, recipients: Sequence[OutgoingRecipient], account: SenderAccount, now: datetime
+) -> OutgoingMessage:
+    command = message.command
+    return OutgoingMessage(
+        id=message.id,
+        claim_id="",
+        account_id=account.id,
+        claim_day="",
+        pinned=command.account is not None,
+        attempts=0,
+        subject=command.subject,
+        sender_email=command.sender.email if command.sender else None,
+        sender_name=command.sender.name if command.sender else "",
+        reply_to=[{"email": one.email, "name": one.name} for one in command.reply_to],
+        headers=dict(command.headers),
+        text=command.text,
+        html=command.html,
+        rfc_message_id=message.rfc_message_id,
+        request_id="",
+        first_due_at=command.due_at(now),
+        recipients=tuple(recipients),
+        attachments=tuple(
+            OutgoingAttachment(one.filename, one.content_type, one.content_id, one.size, one.sha256)
+            for one in command.attachments
+        ),
+    )

@@ -1,0 +1,156 @@
+"""What a person says of a template, and what is wrong with it."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from appliance.config.settings import LimitsSettings
+from appliance.db.models import TemplateVersion
+from appliance.errors import FieldError, InvalidInput
+from appliance.mail.templating import InvalidTemplate, Source, compile_template, names_used
+from appliance.services import intake, template_variables
+from appliance.services.template_variables import Variable
+
+__all__ = [
+    "LONGEST_NAME",
+    "LONGEST_REASON",
+    "LONGEST_SLUG",
+    "MOST_LOCALES",
+    "Source",
+    "TemplateForm",
+    "canonical_locale",
+    "check",
+    "check_slug",
+    "content_of",
+    "form_of",
+]
+
+LONGEST_SLUG = 100
+LONGEST_NAME = 200
+LONGEST_REASON = 500
+MOST_LOCALES = 50
+KIBI = 1024
+
+_SLUG = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*\Z", re.ASCII)
+_LOCALE = re.compile(r"[a-z]{2,3}(?:-[A-Z][a-z]{3})?(?:-(?:[A-Z]{2}|[0-9]{3}))?\Z", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class TemplateForm:
+    """`locales`: the same in other languages, by language tag (RFC 5646) such as zh or zh-CN."""
+
+    name: str
+    subject: str
+    html: str | None = None
+    text: str | None = None
+    variables: tuple[Variable, ...] = ()
+    locales: Mapping[str, Source] = field(default_factory=dict)
+
+    def source(self) -> Source:
+        return Source(self.subject, self.html, self.text)
+
+    def content(self) -> dict[str, Any]:
+        """What a version keeps: all but the name."""
+        return {
+            "subject": self.subject,
+            "html": self.html,
+            "text": self.text,
+            "variables": [asdict(one) | {"type": str(one.type)} for one in self.variables],
+            "locales": {locale: asdict(source) for locale, source in sorted(self.locales.items())},
+        }
+
+
+def content_of(version: TemplateVersion) -> dict[str, Any]:
+    return {name: getattr(version, name) for name in ("subject", "html", "text", "variables", "locales")}
+
+
+def form_of(name: str, version: TemplateVersion) -> TemplateForm:
+    locales = {locale: Source(**parts) for locale, parts in version.locales.items()}  # type: ignore[arg-type]
+    variables = tuple(Variable(**one) for one in version.variables)
+    return TemplateForm(name, version.subject, version.html, version.text, variables, locales)
+
+
+def canonical_locale(text: str) -> str:
+    """`ZH_cn` -> `zh-CN`. Raises ValueError."""
+    language, *others = text.strip().replace("_", "-").split("-")
+    made = "-".join([language.lower(), *(one.title() if len(one) == 4 else one.upper() for one in others)])
+    if not _LOCALE.match(made):
+        raise ValueError("give a language such as zh, zh-CN or zh-Hans-CN")
+    return made
+
+
+def check_slug(slug: str) -> None:
+    """Raises InvalidInput."""
+    if not _SLUG.match(slug) or len(slug) > LONGEST_SLUG:
+        remedy = f"Use lower-case letters and digits with single dashes between, {LONGEST_SLUG} characters at most."
+        raise InvalidInput([FieldError("slug", remedy)])
+
+
+def check(form: TemplateForm, reason: str, limits: LimitsSettings) -> None:
+    """Compiles every part, which may take a second. Raises InvalidInput with every wrong field."""
+    errors = [*_name_errors(form, reason), *template_variables.check(form.variables), *_size_errors(form, limits)]
+    if not any(error.code == "too_large" for error in errors):
+        errors += _source_errors(form)
+    if errors:
+        raise InvalidInput(errors)
+
+
+def _name_errors(form: TemplateForm, reason: str) -> Iterator[FieldError]:
+    if not 0 < len(form.name.strip()) <= LONGEST_NAME or not form.name.isprintable():
+        yield FieldError("name", f"Give a name of 1 to {LONGEST_NAME} printable characters.")
+    if len(reason) > LONGEST_REASON:
+        yield FieldError("reason", f"It may have {LONGEST_REASON} characters.")
+
+
+def _size_errors(form: TemplateForm, limits: LimitsSettings) -> Iterator[FieldError]:
+    if len(form.locales) > MOST_LOCALES:
+        yield FieldError("locales", f"There may be {MOST_LOCALES}.", "too_large")
+    sources = (form.source(), *form.locales.values())
+    size = sum(len(text) for source in sources for text in source.parts().values())
+    if size > limits.template_kb * KIBI:
+        remedy = f"All its parts have {size} characters; the limit is {limits.template_kb * KIBI}"
+        yield FieldError("html" if form.html else "text", f"{remedy} ([limits] template_kb).", "too_large")
+
+
+def _source_errors(form: TemplateForm) -> Iterator[FieldError]:
+    declared = {variable.name for variable in form.variables}
+    yield from _errors_of(form.source(), "", declared)
+    for locale, source in form.locales.items():
+        try:
+            wrong = "" if canonical_locale(locale) == locale else f"write it {canonical_locale(locale)}"
+        except ValueError as error:
+            wrong = str(error)
+        if wrong:
+            yield FieldError(f"locales.{locale[:20]}", f"{wrong[:1].upper()}{wrong[1:]}.")
+        yield from _errors_of(source, f"locales.{locale[:20]}.", declared)
+
+
+def _errors_of(source: Source, prefix: str, declared: set[str]) -> Iterator[FieldError]:
+    wrong = list(_text_errors(source, prefix))
+    yield from wrong
+    if wrong:
+        return
+    try:
+        compile_template(source)
+    except InvalidTemplate as error:
+        for fault in error.faults:
+            yield FieldError(f"{prefix}{fault.part}", f"{str(fault)[:1].upper()}{str(fault)[1:]}.")
+        return
+    for part, names in names_used(source).items():
+        for name in sorted(names - declared):
+            yield FieldError(f"{prefix}{part}", f"It uses the variable {name!r}, which is not declared.")
+
+
+def _text_errors(source: Source, prefix: str) -> Iterator[FieldError]:
+    if source.html is None and source.text is None:
+        yield FieldError(f"{prefix}html", "Give 'html', 'text' or both.", "required")
+    if not source.subject.strip():
+        yield FieldError(f"{prefix}subject", "Give a subject.", "required")
+    if "\n" in source.subject or "\r" in source.subject:
+        yield FieldError(f"{prefix}subject", "It is one line.")
+    for part, text in source.parts().items():
+        try:
+            intake.plain_text(text)
+        except ValueError as error:
+            yield FieldError(f"{prefix}{part}", f"It {error}.")

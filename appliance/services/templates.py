@@ -1,0 +1,151 @@
+"""Templates: create, change, roll back, delete. Every change of what they say makes exactly one version."""
+
+from collections.abc import Callable
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from appliance.clock import Clock
+from appliance.config.settings import LimitsSettings
+from appliance.db.database import Database
+from appliance.db.models import Template, TemplateVersion
+from appliance.db.models.base import insert_rows
+from appliance.db.queries import templates
+from appliance.db.types import new_id
+from appliance.errors import Conflict, NotFound, WrongState
+from appliance.services.template_form import TemplateForm, check, check_slug, content_of
+
+RunNative = Callable[[Callable[[], Any]], Any]
+
+
+class Templates:
+    """`run_native` keeps compiling, which checks a template, off the event loop."""
+
+    def __init__(self, database: Database, limits: LimitsSettings, *, run_native: RunNative, clock: Clock) -> None:
+        self._database = database
+        self._limits = limits
+        self._run_native = run_native
+        self._clock = clock
+
+    def create(self, slug: str, form: TemplateForm, *, author: str, reason: str = "") -> str:
+        """Version 1. Returns the template's id.
+
+        Raises:
+            InvalidInput: with every wrong field.
+            Conflict: there is one with this slug.
+        """
+        check_slug(slug)
+        self._check(form, reason)
+        template_id, now = new_id("tpl"), self._clock()
+
+        def write(session: Session) -> None:
+            if templates.by_slug(session, slug) is not None:
+                raise Conflict(f"There is a template {slug!r} already. Choose another slug, or change that one.")
+            times = {"created_at": now, "updated_at": now}
+            insert_rows(session, Template, {"id": template_id, "slug": slug, "name": form.name, "version": 1, **times})
+            _insert_version(session, template_id, 1, form.content(), author, reason or "Created.", now)
+
+        try:
+            self._database.write(write)
+        except IntegrityError as error:  # on a database server two creations can race
+            raise Conflict(f"There is a template {slug!r} already. Choose another slug, or change that one.") from error
+        return template_id
+
+    def change(
+        self, slug: str, form: TemplateForm, *, author: str, reason: str = "", base_version: int | None = None
+    ) -> bool:
+        """Returns whether it made a version: what says the same makes none, and a new name alone makes none.
+
+        Raises:
+            NotFound: there is no such template.
+            InvalidInput: with every wrong field.
+            Conflict: `base_version`, which the change started from, is not the present one any more.
+        """
+        self._check(form, reason)
+        now = self._clock()
+
+        def write(session: Session) -> bool:
+            template = _existing(session, slug)
+            if base_version not in (None, template.version):
+                raise _changed_meanwhile(template)
+            if template.name != form.name:
+                template.name, template.updated_at = form.name, now
+                session.flush()
+            if content_of(_version(session, template, template.version)) == form.content():
+                return False
+            _advance(session, template, form.content(), author, reason, now)
+            return True
+
+        return self._database.write(write)
+
+    def roll_back(self, slug: str, number: int, *, author: str, reason: str = "") -> int:
+        """Makes what version `number` said the newest version; returns the new one's number.
+
+        Raises:
+            NotFound: there is no such template or version.
+            WrongState: it says that already.
+        """
+        now = self._clock()
+
+        def write(session: Session) -> int:
+            template = _existing(session, slug)
+            wanted = content_of(_version(session, template, number))
+            if wanted == content_of(_version(session, template, template.version)):
+                raise WrongState(f"The template says what version {number} said already. Nothing was changed.")
+            return _advance(session, template, wanted, author, reason or f"Back to version {number}.", now)
+
+        return self._database.write(write)
+
+    def delete(self, slug: str) -> None:
+        """Frees the slug. Messages made from it keep their content and can still name it. Raises NotFound."""
+        now = self._clock()
+
+        def write(session: Session) -> None:
+            if not Template.delete(session, _existing(session, slug).id, now=now):
+                raise NotFound("template", slug)
+
+        self._database.write(write)
+
+    def _check(self, form: TemplateForm, reason: str) -> None:
+        self._run_native(partial(check, form, reason, self._limits))
+
+
+def _advance(
+    session: Session, template: Template, content: dict[str, Any], author: str, reason: str, now: datetime
+) -> int:
+    number = template.version + 1
+    if not Template.advance(session, template.id, known=template.version, now=now):
+        raise _changed_meanwhile(template)
+    _insert_version(session, template.id, number, content, author, reason, now)
+    return number
+
+
+def _insert_version(
+    session: Session, template_id: str, number: int, content: dict[str, Any], author: str, reason: str, now: datetime
+) -> None:
+    row = {"template_id": template_id, "number": number, "author": author, "reason": reason, "created_at": now}
+    insert_rows(session, TemplateVersion, row | content)
+
+
+def _existing(session: Session, slug: str) -> Template:
+    template = templates.by_slug(session, slug)
+    if template is None:
+        raise NotFound("template", slug)
+    return template
+
+
+def _version(session: Session, template: Template, number: int) -> TemplateVersion:
+    version = templates.version(session, template.id, number)
+    if version is None:
+        raise NotFound("version", str(number))
+    return version
+
+
+def _changed_meanwhile(template: Template) -> Conflict:
+    return Conflict(
+        f"Somebody else changed the template meanwhile: it is at version {template.version}. "
+        "Read it again, and make your change there. Nothing was saved."
+    )
