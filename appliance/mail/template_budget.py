@@ -27,7 +27,7 @@ class TooMuchWork(Exception):
 class Budget:
     def __init__(self, work: int = WORK) -> None:
         self._left = work
-        self._pause_at = work - ASIDE
+        self._pause_at = max(0, work - ASIDE)
 
     def spend(self, units: int) -> None:
         """Raises TooMuchWork. Other greenlets may run meanwhile."""
@@ -46,7 +46,7 @@ class Budget:
     def _pause(self) -> None:
         if self._left < 0:
             raise TooMuchWork(_TOO_MUCH)
-        self._pause_at = self._left - ASIDE
+        self._pause_at = max(0, self._left - ASIDE)
         time.sleep(0)  # under gevent: lets everybody else run
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from jinja2 import StrictUndefined, Template, TemplateSyntaxError, Undefined, pass_context
 from jinja2.exceptions import SecurityError
+from jinja2.meta import TrackingCodeGenerator
 from jinja2.runtime import LoopContext
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import Namespace
@@ -60,6 +61,13 @@ class Sandbox(ImmutableSandboxedEnvironment):
         self._count_tokens(source)
         tree = template_grammar.checked(self.parse(source))
         return Template.from_code(self, self.compile(tree), self.make_globals(None))
+
+    def names_used(self, source: str) -> set[str]:
+        """Those that `source`, which must compile, expects to be given."""
+        finder = TrackingCodeGenerator(self)
+        finder.optimizer = None  # it would compute
+        finder.visit(template_grammar.checked(self.parse(source)))
+        return finder.undeclared_identifiers
 
     def _count_tokens(self, source: str) -> None:
         tokens = 0

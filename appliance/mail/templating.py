@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from jinja2 import Template, TemplateError, TemplateSyntaxError, meta
+from jinja2 import Template, TemplateError, TemplateSyntaxError
 
 from appliance.errors import ApplianceError
 from appliance.mail.html_text import text_from_html
@@ -110,7 +110,7 @@ def compile_template(source: Source) -> CompiledTemplate:
 
 def names_used(source: Source) -> dict[str, set[str]]:
     """The variables that each part asks for. `source` must compile."""
-    return {part: meta.find_undeclared_variables(_SANDBOXES[part].parse(text)) for part, text in source.parts().items()}
+    return {part: _SANDBOXES[part].names_used(text) for part, text in source.parts().items()}
 
 
 def _compiler_fault(part: str, error: BaseException) -> Fault:

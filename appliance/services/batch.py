@@ -1,5 +1,6 @@
 """Accepts many messages at once: each is judged on its own, and all that are accepted are one durable write."""
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -121,7 +122,8 @@ def _insert(
 
 
 def _remembered(answer: BatchAnswer) -> Mapping[str, Any]:
-    return {"results": [_as_json(one) for one in answer.results]}
+    """As a text inside the JSON: the name of an unknown field may hold NUL, which PostgreSQL takes in no JSON."""
+    return {"results": json.dumps([_as_json(one) for one in answer.results])}
 
 
 def _as_json(result: Accepted | Refusal) -> Any:
@@ -131,7 +133,7 @@ def _as_json(result: Accepted | Refusal) -> Any:
 
 
 def _replayed(answer: Mapping[str, Any]) -> BatchAnswer:
-    return BatchAnswer(tuple(_from_json(one) for one in answer["results"]), replayed=True)
+    return BatchAnswer(tuple(_from_json(one) for one in json.loads(answer["results"])), replayed=True)
 
 
 def _from_json(result: Any) -> Accepted | Refusal:

@@ -1,11 +1,15 @@
 """Templates that are right, templates that are wrong, and templates that somebody wrote to do harm."""
 
+import os
 import tracemalloc
+from contextlib import suppress
 from datetime import UTC, date, datetime
 from typing import Any
 
 import gevent
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from appliance.mail.templating import (
     InvalidTemplate,
@@ -279,3 +283,22 @@ def test_others_run_while_a_template_is_rendered() -> None:
 
     assert len(turns) > 5
     counting.kill()
+
+
+WORDS = (
+    "{{ }} {% %} {# #} for in if elif else endif endfor set endset with endwith raw endraw macro endmacro not and or "
+    "is defined none true x y xs o . , : | ~ + - * / // % ** == < >= [ ] ( ) { } 'a' 1 1.5 0 -1 = name upper join map "
+    "number date default sort sum range namespace loop .index .items() ['a'] [1:] [::0] recursive ~~ !"
+)
+SENTENCES = st.lists(st.sampled_from(WORDS.split()), max_size=25).map(" ".join)
+
+
+@settings(max_examples=int(os.environ.get("FUZZ_EXAMPLES", "300")), deadline=5000)
+@given(SENTENCES, st.booleans())
+def test_whatever_is_written_fails_in_one_way_only(text: str, inside: bool) -> None:
+    template = f"{{% for x in xs %}}{{{{ {text} }}}}{{% endfor %}}" if inside else text
+    with suppress(InvalidTemplate, RenderingFailed):
+        source = Source("x", html=template)
+        compiled = compile_template(source)
+        names_used(source)
+        assert isinstance(compiled.render({"x": 1, "y": None, "xs": [1, "a", {}], "o": {"a": [1]}}).html, str)

@@ -19,6 +19,7 @@ from appliance.runtime import dispatcher as dispatcher_module
 from appliance.runtime.dispatcher import Dispatcher, Slots
 from appliance.services.in_flight import Claim
 from appliance.services.submission import SubmitMessage, Submitter
+from tests.factories import add_message
 from tests.waiting import wait_until
 
 SLOTS = 2
@@ -326,3 +327,13 @@ def _expire_leases(core: Core) -> None:
             update(Message).where(Message.status == MessageStatus.SENDING).values(lease_until=past)
         )
     )
+
+
+def test_message_that_is_held_expires_by_itself(rig: Rig) -> None:
+    past = utc_now() - timedelta(seconds=1)
+    rig.core.database.write(lambda session: add_message(session, status="held", due_at=None, expires_at=past))
+    rig.dispatcher.start()
+
+    rig.core.outbox.notify()
+
+    wait_until(lambda: rig.count(MessageStatus.FAILED) == 1)

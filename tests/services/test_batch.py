@@ -145,10 +145,11 @@ def test_batch_is_whole_or_not_there_when_the_database_fails(chain: Chain, monke
 @pytest.mark.postgres
 def test_many_equal_batches_at_once_are_one_on_postgresql(make_chain: MakeChain, postgres_database: Database) -> None:
     chain = make_chain(database=postgres_database)
-    items = letters(30)
+    items = [*letters(30), (FieldError("a\0b\ud800", "There is no such field."),)]
 
     posts = [gevent.spawn(batches_of(chain).submit, items, ACME, once=ONCE) for _ in range(10)]
     gevent.joinall(posts, raise_error=True)
 
     assert len({tuple(ids(post.value)) for post in posts}) == 1
+    assert {post.value.results[30] for post in posts} == {items[30]}
     assert (count(chain.database, Message), sum(not post.value.replayed for post in posts)) == (30, 1)

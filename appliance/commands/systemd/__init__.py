@@ -31,6 +31,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, loaded: Loaded) -> int:
     user = _known_user(arguments.user or _owner(loaded.settings.data_dir))
+    if arguments.install and os.geteuid() != 0:
+        raise StartupError("Only root can put a unit in place: sudo python3 run.py systemd --install")
     if user.pw_uid == 0:
         print(
             "This unit runs as root, which Postroom does not need. Give it a user of its own: --user NAME",
@@ -40,8 +42,6 @@ def run(arguments: argparse.Namespace, loaded: Loaded) -> int:
     if not arguments.install:
         print(text, end="")
         return 0
-    if os.geteuid() != 0:
-        raise StartupError("Only root can put a unit in place: sudo python3 run.py systemd --install")
     _give_data_directory(loaded.settings.data_dir, user)
     _install(text)
     print(f"{UNIT_DIRECTORY / UNIT_NAME} is in place. Start it now and at every boot: systemctl enable --now postroom")

@@ -1,6 +1,6 @@
 """The list of messages, and the page of one."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
 import pytest
@@ -8,6 +8,7 @@ from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
 
 from appliance.bootstrap import Core
+from appliance.clock import utc_now
 from appliance.db.models import DeliveryAttempt, Message, MessageAttachment
 from appliance.db.queries import messages
 from appliance.services.intake import Address
@@ -146,6 +147,27 @@ def test_the_page_shows_what_came_with_the_message(alice: FlaskClient, submit_me
 
     for part in ("hidden@example.com", "X-Shop", "order (metadata)", "[1, 2]", "req_test"):
         assert part in page
+
+
+def test_the_page_shows_when_a_message_is_to_go(alice: FlaskClient, submit_message: Submit) -> None:
+    tomorrow = utc_now() + timedelta(days=1)
+    message = submit_message(send_at=tomorrow, expires_at=tomorrow + timedelta(hours=1))
+
+    page = alice.get(f"/messages/{message}").text
+
+    assert "as its sender asked" in page
+    assert "<dt>To be sent at</dt>" in page
+    assert "<dt>Expires</dt>" in page
+
+
+def test_an_expired_message_does_not_offer_a_retry(alice: FlaskClient, submit_message: Submit, core: Core) -> None:
+    message = submit_message()
+    set_state(core, message, status="failed", reason="expired", due_at=None, expires_at=NOW - timedelta(days=9999))
+
+    page = alice.get(f"/messages/{message}").text
+
+    assert "before it could be sent" in page
+    assert "Retry now" not in page
 
 
 def test_the_page_names_the_attachments(alice: FlaskClient, submit_message: Submit, core: Core) -> None:

@@ -23,7 +23,7 @@ def failing(app: Flask, error: Exception) -> None:
     app.view_functions["api.messages.index"] = fail
 
 
-@pytest.mark.parametrize("path", ["/api/v1/nothing", "/api/v1/messages/", "/api/v1/messages/a/b/c", "/api/v2/messages"])
+@pytest.mark.parametrize("path", ["/api/v1/nothing", "/api/v1/message", "/api/v1/messages/a/b/c", "/api/v2/messages"])
 def test_unknown_address_is_not_found(api: ApiClient, path: str) -> None:
     problem_of(api.get(path), 404, "not_found")
 

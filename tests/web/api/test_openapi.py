@@ -8,7 +8,7 @@ from flask.testing import FlaskClient
 from pydantic import BaseModel
 
 from appliance.services.api_keys import SCOPES
-from appliance.web.api import documents
+from appliance.web.api import documents, template_documents, template_examples
 from appliance.web.api.account_schemas import AccountChange, AccountRequest, AccountTestRequest
 from appliance.web.api.documents import Problem
 from appliance.web.api.error_codes import ERROR_CODES
@@ -16,8 +16,13 @@ from appliance.web.api.examples import EXAMPLES
 from appliance.web.api.openapi import operations
 from appliance.web.api.schemas import BatchRequest, MessageRequest, Query
 from appliance.web.api.suppression_schemas import SuppressionRequest
+from appliance.web.api.template_schemas import PreviewRequest, RollbackRequest, TemplateChange, TemplateRequest
 
+ALL_EXAMPLES = {**EXAMPLES, **template_examples.EXAMPLES}
 OPERATIONS = {
+    *("list_templates", "create_template", "show_template", "change_template", "delete_template"),
+    *("list_template_versions", "show_template_version", "compare_template_versions"),
+    *("roll_back_template", "preview_template"),
     *("submit_message", "submit_batch"),
     *("list_messages", "show_message", "show_raw_message", "cancel_message", "retry_message"),
     *("upload_attachment", "show_attachment", "delete_attachment"),
@@ -115,15 +120,17 @@ def test_every_error_is_documented_as_a_problem(document: dict[str, Any]) -> Non
 
 
 def test_requests_with_a_body_have_an_example_that_is_valid() -> None:
-    for model in (MessageRequest, BatchRequest, AccountRequest, AccountChange, AccountTestRequest, SuppressionRequest):
+    accounts = (AccountRequest, AccountChange, AccountTestRequest)
+    templates = (TemplateRequest, TemplateChange, RollbackRequest, PreviewRequest)
+    for model in (MessageRequest, BatchRequest, SuppressionRequest, *accounts, *templates):
         model.model_validate(model.model_json_schema()["example"])
 
 
-@pytest.mark.parametrize("name", EXAMPLES)
+@pytest.mark.parametrize("name", ALL_EXAMPLES)
 def test_example_of_an_answer_has_its_shape(name: str) -> None:
-    model: type[BaseModel] = getattr(documents, name)
+    model: type[BaseModel] = (vars(documents) | vars(template_documents))[name]
 
-    model.model_validate(EXAMPLES[name])
+    model.model_validate(ALL_EXAMPLES[name])
 
 
 def test_password_is_marked_as_never_shown(document: dict[str, Any]) -> None:

@@ -1,0 +1,38 @@
+from typing import Any
+
+from appliance.db.models import TemplateVersion
+from appliance.services import template_diff
+from tests.services.templates import template_form
+
+
+def version(number: int, **overrides: Any) -> TemplateVersion:
+    return TemplateVersion(number=number, **template_form(**overrides).content())
+
+
+def test_part_that_differs_has_a_unified_diff() -> None:
+    parts = template_diff.between(version(1, text="one\ntwo\n"), version(4, text="one\nthree\n"))
+
+    assert parts == {
+        "text": "--- text of version 1\n+++ text of version 4\n@@ -1,2 +1,2 @@\n one\n-two\n+three",
+    }
+
+
+def test_equal_versions_differ_in_nothing() -> None:
+    assert template_diff.between(version(1), version(2)) == {}
+
+
+def test_variables_and_languages_are_compared_as_well() -> None:
+    source = template_form().source()
+
+    parts = template_diff.between(version(1), version(2, variables=(), locales={"zh": source}))
+
+    assert set(parts) == {"variables", "locales.zh.subject", "locales.zh.html"}
+    assert '-{"default": "there"' in parts["variables"]
+
+
+def test_very_long_part_is_cut() -> None:
+    long = "".join(f"{number}\n" for number in range(6000))
+
+    parts = template_diff.between(version(1, text=""), version(2, text=long))
+
+    assert "(2000 more lines)" in parts["text"]

@@ -1,0 +1,243 @@
+"""The pages of templates."""
+
+import html
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+
+from appliance.bootstrap import Core
+from appliance.db.queries import templates
+from appliance.mail.templating import Source
+from appliance.services.intake import Address
+from appliance.services.submission import SubmitMessage, Submitter
+from appliance.services.submit_message import TemplateReference
+from tests.services.templates import template_form
+from tests.web.conftest import submit
+
+FIELDS = {
+    "slug": "invoice",
+    "name": "Invoice",
+    "subject": "Invoice {{ number }}",
+    "html": "<p>Hello {{ name }}</p>\r\n<p>second</p>",
+    "text": "",
+    "variables-0-name": "name",
+    "variables-0-type": "string",
+    "variables-0-default": "there",
+    "variables-0-example": "Ann",
+    "variables-1-name": "number",
+    "variables-1-type": "integer",
+    "variables-1-required": "y",
+    "variables-1-example": "1041",
+    "variables-2-name": "",
+    "variables-2-type": "string",
+    "locales-0-locale": "ZH_cn",
+    "locales-0-subject": "发票 {{ number }}",
+    "locales-0-html": "",
+    "locales-0-text": "你好",
+    "reason": "First draft",
+}
+
+
+@pytest.fixture
+def invoice(core: Core) -> str:
+    core.services.templates.create("invoice", template_form(), author="alice", reason="First draft")
+    return "/templates/invoice"
+
+
+def create(alice: FlaskClient, **fields: str) -> Any:
+    return submit(alice, "/templates/new", FIELDS | {name.replace("__", "-"): value for name, value in fields.items()})
+
+
+def change(alice: FlaskClient, **fields: str) -> Any:
+    own = {name: value for name, value in FIELDS.items() if not name.startswith("locales")}
+    return submit(alice, "/templates/invoice/edit", own | fields)
+
+
+def test_without_templates_the_page_says_what_to_do(alice: FlaskClient) -> None:
+    page = alice.get("/templates").text
+
+    assert "There is no template yet." in page
+    assert 'aria-current="page">Templates' in page
+
+
+def test_template_is_written_in_a_form(alice: FlaskClient, core: Core) -> None:
+    answer = create(alice)
+
+    assert answer.headers["Location"] == "/templates/invoice"
+    page = alice.get("/templates/invoice").text
+    assert "The template is created." in page
+    assert "Invoice 1041" in page
+    with core.database.read() as session:
+        template = templates.by_slug(session, "invoice")
+        assert template is not None
+        version = templates.version(session, template.id, 1)
+        assert version is not None
+    assert (version.author, version.reason) == ("alice", "First draft")
+    assert (version.html, version.text) == ("<p>Hello {{ name }}</p>\n<p>second</p>", None)
+    assert [(one["name"], one["default"], one["example"], one["required"]) for one in version.variables] == [
+        ("name", "there", "Ann", False),
+        ("number", None, 1041, True),
+    ]
+    assert version.locales == {"zh-CN": {"subject": "发票 {{ number }}", "html": None, "text": "你好"}}
+    assert "Invoice</a>" in alice.get("/templates").text
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"slug": "In Voice"}, "Use lower-case letters"),
+        ({"name": ""}, "Give a name."),
+        ({"subject": ""}, "Give a subject."),
+        ({"html": "{% for %}"}, "Line 1: "),
+        ({"html": "{{ other }}"}, "the variable 'other', which is not declared"),
+        ({"variables__1__example": "many"}, "Write it as JSON: 1041."),
+        ({"variables__1__example": "1.5"}, "Expected a whole number"),
+        ({"variables__1__name": "1"}, "a letter first"),
+        ({"locales__0__locale": "chinese"}, "Give a language"),
+        ({"locales__0__text": "{{ y }}"}, "the variable 'y'"),
+    ],
+)
+def test_what_is_wrong_is_said_beside_its_field_and_nothing_is_lost(
+    alice: FlaskClient, core: Core, fields: dict[str, str], words: str
+) -> None:
+    answer = create(alice, **fields)
+
+    assert answer.status_code == 422
+    page = html.unescape(answer.text)
+    assert words in page
+    assert "发票 {{ number }}" in page
+    with core.database.read() as session:
+        assert templates.page(session)[0] == []
+
+
+def test_slug_that_is_taken_is_said_beside_it(alice: FlaskClient, invoice: str) -> None:
+    answer = create(alice)
+
+    assert answer.status_code == 409
+    assert "Choose another slug" in answer.text
+
+
+def test_form_shows_what_there_is_and_saving_it_makes_no_version(alice: FlaskClient, core: Core) -> None:
+    locales = {"de": Source("Rechnung", text="x")}
+    core.services.templates.create("invoice", template_form(locales=locales), author="alice")
+
+    page = alice.get("/templates/invoice/edit").text
+
+    assert 'value="Invoice {{ number }}"' in page
+    assert 'value="1041"' in page
+    assert "<summary>de</summary>" in page
+    fields = {
+        "name": "Invoice",
+        "subject": "Invoice {{ number }}",
+        "html": "<p>Hello {{ name }}, invoice {{ number }}.</p>",
+        "base_version": "1",
+        "variables-0-name": "name",
+        "variables-0-type": "string",
+        "variables-0-required": "y",
+        "variables-0-default": "there",
+        "variables-0-example": "Ann",
+        "variables-1-name": "number",
+        "variables-1-type": "integer",
+        "variables-1-required": "y",
+        "variables-1-example": "1041",
+        "locales-0-locale": "de",
+        "locales-0-subject": "Rechnung",
+        "locales-0-text": "x",
+    }
+    answer = submit(alice, "/templates/invoice/edit", fields)
+    assert "there is no new version" in alice.get(answer.headers["Location"]).text
+
+
+def test_change_is_a_version_that_can_be_compared(alice: FlaskClient, invoice: str) -> None:
+    answer = change(alice, subject="Bill {{ number }}", base_version="1", reason="Shorter")
+
+    page = alice.get(answer.headers["Location"]).text
+    assert "The template is changed" in page
+    assert "Shorter" in page
+    diff = alice.get("/templates/invoice/diff?from=1&to=2").text
+    assert "<del>-Invoice {{ number }}</del>" in diff
+    assert "<ins>+Bill {{ number }}</ins>" in diff
+
+
+def test_change_from_an_old_version_is_not_saved(alice: FlaskClient, core: Core, invoice: str) -> None:
+    core.services.templates.change("invoice", template_form(subject="Bill"), author="bob")
+
+    answer = change(alice, base_version="1")
+
+    assert answer.status_code == 409
+    assert "Somebody else changed the template meanwhile" in answer.text
+
+
+def test_going_back_makes_a_version_with_its_reason(alice: FlaskClient, core: Core, invoice: str) -> None:
+    core.services.templates.change("invoice", template_form(subject="Bill"), author="bob")
+
+    answer = submit(alice, f"{invoice}/rollback", {"version": "1", "reason": "It was better"}, form_at=invoice)
+
+    page = alice.get(answer.headers["Location"]).text
+    assert "as version 3" in page
+    assert "It was better" in page
+    again = submit(alice, f"{invoice}/rollback", {"version": "1"}, form_at=invoice)
+    assert "Nothing was changed" in alice.get(again.headers["Location"]).text
+
+
+def test_preview_is_shown_with_examples_or_with_what_is_given(alice: FlaskClient, invoice: str) -> None:
+    assert "Invoice 1041" in alice.get(invoice).text
+    page = alice.get(invoice, query_string={"variables": '{"number": 8}'}).text
+    assert "Invoice 8" in page
+    assert "Hello there, invoice 8." in page
+
+
+def test_its_html_is_shown_in_a_frame_that_nothing_gets_out_of(alice: FlaskClient, invoice: str) -> None:
+    page = alice.get(invoice).text
+    answer = alice.get(f"{invoice}/html", query_string={"variables": '{"number": 8, "name": "<script>"}'})
+
+    assert 'sandbox title="The HTML that this template makes" src="/templates/invoice/html?version=1"' in page
+    assert answer.text == "<p>Hello &lt;script&gt;, invoice 8.</p>"
+    assert answer.headers["Content-Security-Policy"].startswith("sandbox; default-src 'none'")
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ({"variables": "{"}, "This is not JSON"),
+        ({"variables": "[1]"}, "Write a JSON object"),
+        ({"variables": "{}"}, "variables.number"),
+        ({"variables": "[" * 90_000}, "This is not JSON"),
+        ({"locale": "klingon"}, "Give a language"),
+    ],
+)
+def test_preview_that_fails_says_why(alice: FlaskClient, invoice: str, query: dict[str, str], words: str) -> None:
+    answer = alice.get(invoice, query_string=query)
+
+    assert answer.status_code == 200
+    assert words in answer.text
+    assert alice.get(f"{invoice}/html", query_string=query).status_code == 404
+
+
+@pytest.mark.parametrize("path", ["", "/edit", "/html", "/diff"])
+def test_template_that_is_not_there_is_a_404(alice: FlaskClient, path: str) -> None:
+    assert alice.get(f"/templates/nothing{path}").status_code == 404
+
+
+@pytest.mark.parametrize("version", ["0", "-1", "9", "99999999999999999999"])
+def test_version_that_is_not_there_is_a_404(alice: FlaskClient, invoice: str, version: str) -> None:
+    assert alice.get(f"{invoice}?version={version}").status_code == 404
+
+
+def test_deleting_asks_once_and_leads_to_the_list(alice: FlaskClient, invoice: str) -> None:
+    answer = submit(alice, f"{invoice}/delete", {}, form_at=invoice)
+
+    assert "The template is deleted." in alice.get(answer.headers["Location"]).text
+    assert alice.get(invoice).status_code == 404
+
+
+def test_message_names_the_template_that_it_was_made_from(alice: FlaskClient, core: Core, invoice: str) -> None:
+    command = SubmitMessage(
+        to=(Address("ann@example.com"),), subject="", template=TemplateReference("invoice", {"number": 7})
+    )
+    accepted = core.services.submission.submit(command, Submitter(None))
+
+    assert "invoice</a>, version 1" in alice.get(f"/messages/{accepted.id}").text
+    assert "Invoice 7" in alice.get("/messages?template=invoice").text
+    assert "No message fits" in alice.get("/messages?template=other").text
