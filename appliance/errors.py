@@ -48,6 +48,10 @@ class WrongState(ApplianceError):
     """The thing exists, but what was asked of it makes no sense in the state it is in."""
 
 
+class ContentRemoved(WrongState):
+    """The message is known, but its body or its attachments were removed when they reached their age."""
+
+
 class Conflict(ApplianceError):
     """Another thing already has the name or key that this one wants."""
 
@@ -62,6 +66,39 @@ class IdempotencyKeyReused(ApplianceError):
 
 class Forbidden(ApplianceError):
     """The caller is known but may not do this."""
+
+
+class NotAllowed(InvalidInput):
+    """The caller is known, but may not have these fields as they are. Each says what is allowed."""
+
+
+class LimitReached(ApplianceError):
+    """Too much, for now. `retry_after`: seconds until it makes sense to try again."""
+
+    def __init__(self, message: str, retry_after: float) -> None:
+        self.retry_after = retry_after
+        super().__init__(message)
+
+
+class RateLimited(LimitReached):
+    """More requests a minute than this API key may send."""
+
+
+class TooManyFailures(LimitReached):
+    """More wrong API keys than may come from one address."""
+
+
+class QuotaUsedUp(LimitReached):
+    """More messages a day than this API key may submit. Nothing was accepted."""
+
+    def __init__(self, message: str, retry_after: float, *, limit: int, remaining: int) -> None:
+        self.limit = limit
+        self.remaining = remaining
+        super().__init__(message, retry_after)
+
+
+class QueryTooSlow(ApplianceError):
+    """What was asked for would hold everybody else up; it was given up. Asking for less helps."""
 
 
 class Unavailable(ApplianceError):

@@ -4,6 +4,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
+DISPENSABLE = ("monitor", "errands")
+"""Components without which mail is still accepted and sent."""
+
 
 class Status(StrEnum):
     STOPPED = "stopped"

@@ -11,7 +11,10 @@ import structlog
 from appliance.commands import COMMANDS, DEFAULT, Command
 from appliance.config import loader, logs
 from appliance.config.settings import LogSettings
+from appliance.db.models.audit_entry import ActorKind
 from appliance.errors import ApplianceError, ConfigError
+from appliance.services import audit
+from appliance.services.audit import Actor
 
 PROGRAM = "python run.py"
 FAILED = 1
@@ -74,7 +77,13 @@ def _run(command: Command, arguments: argparse.Namespace) -> int:
         return command.run(arguments, None)
     loaded = loader.load(arguments.config, os.environ)
     logs.configure(loaded.settings.log, sys.stderr)
-    return command.run(arguments, loaded)
+    with audit.act_as(_actor(command)):
+        return command.run(arguments, loaded)
+
+
+def _actor(command: Command) -> Actor:
+    """The appliance that is started acts by itself; any other command is somebody's who may log in to this box."""
+    return audit.SYSTEM if command is DEFAULT else Actor(ActorKind.COMMAND, "local", f"{PROGRAM} {command.NAME}")
 
 
 def _complain(line: str) -> None:

@@ -1,15 +1,17 @@
 """Valid things to start a test from; overrides name what the test is about."""
 
+from contextlib import suppress
 from typing import Any
 
 from sqlalchemy.orm import Session
 
-from appliance.db.models import DeliveryAttempt, Message, MessageBody, Recipient, SenderAccount
+from appliance.db.models import DeliveryAttempt, Message, MessageBody, MessageSearch, Recipient, SenderAccount
 from appliance.db.models.base import insert_rows
 from appliance.db.models.delivery_attempt import AttemptOutcome
 from appliance.db.models.message import MessageStatus, Priority
 from appliance.db.models.recipient import RecipientKind, RecipientStatus
-from appliance.db.types import new_id
+from appliance.db.subject_text import searchable
+from appliance.db.types import new_id, number_of
 from appliance.mail.addresses import Address
 from appliance.services.sender_accounts import AccountForm
 from appliance.services.submission import SubmitMessage
@@ -74,9 +76,16 @@ def add_message(session: Session, *to: str, **overrides: Any) -> str:
     row = fields | overrides
     insert_rows(session, Message, row)
     insert_rows(session, MessageBody, {"message_id": row["id"], "text": "Hello Ann", "html": None})
+    _add_to_search(session, row["id"], row["subject"])
     for email in to or ("ann@example.com",):
         add_recipient(session, row["id"], email=email)
     return str(row["id"])
+
+
+def _add_to_search(session: Session, message_id: str, subject: str) -> None:
+    with suppress(ValueError):  # a test may give its message an id that is none
+        number = number_of(message_id)
+        MessageSearch.add(session, [{"number": number, "message_id": message_id, "text": searchable(subject)}])
 
 
 def add_recipient(session: Session, message_id: str, **overrides: Any) -> None:

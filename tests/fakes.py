@@ -27,6 +27,16 @@ class FakeClock:
         self.now += timedelta(**by)
 
 
+class FakeTimer:
+    """Counts seconds, when it is told to."""
+
+    def __init__(self) -> None:
+        self.seconds = 100.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
 class FakeTransport:
     """Answers each send with the next of `answers`, and accepts once they are used up. Keeps every envelope."""
 

@@ -18,6 +18,7 @@ class RecordingServices:
     def __init__(self) -> None:
         self.started: list[list[str]] = []
         self.delivered: list[tuple[list[str], str]] = []
+        self.sent: list[tuple[list[str], str]] = []
         self.ran: list[str] = []
         self.gate = threading.Event()
         self.gate.set()
@@ -29,6 +30,18 @@ class RecordingServices:
     @property
     def periodic(self) -> "RecordingServices":
         return self
+
+    @property
+    def webhook_courier(self) -> "RecordingServices":
+        return self
+
+    @property
+    def job_runs(self) -> "RecordingServices":
+        return self
+
+    def send(self, delivery_ids: list[str], claim_id: str) -> dict[str, int]:
+        self.sent.append((delivery_ids, claim_id))
+        return {"delivered": len(delivery_ids)}
 
     def deliver(self, message_ids: list[str], claim_id: str) -> dict[str, int]:
         self.started.append(message_ids)

@@ -30,7 +30,8 @@ def config_file(tmp_path: Path) -> Path:
 def command(run: object) -> argparse.Namespace:
     """What the parser yields for a command that does `run(loaded)`."""
     return argparse.Namespace(
-        config=None, command=SimpleNamespace(NEEDS_SETTINGS=False, run=lambda _arguments, loaded: run(loaded))
+        config=None,
+        command=SimpleNamespace(NAME="test", NEEDS_SETTINGS=False, run=lambda _arguments, loaded: run(loaded)),
     )
 
 

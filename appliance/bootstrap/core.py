@@ -9,6 +9,8 @@ from pathlib import Path
 import structlog
 from gevent.threadpool import ThreadPool
 
+from appliance.bootstrap.backups import build_backups
+from appliance.bootstrap.webhooks import Webhooks, build_webhooks
 from appliance.clock import utc_now
 from appliance.config.data_dir import DataDirectory
 from appliance.config.settings import Settings
@@ -16,28 +18,43 @@ from appliance.config.vault import Vault
 from appliance.db.database import Database
 from appliance.db.migrations import migrate
 from appliance.db.models.message import Reason
+from appliance.db.models.message_sets import SetAction
+from appliance.db.space import DatabaseSpace
 from appliance.db.types import new_id
 from appliance.errors import StartupError
+from appliance.services import webhook_fanout
 from appliance.services.account_test import AccountTest
 from appliance.services.api_keys import ApiKeys
+from appliance.services.attachment_cleanup import AttachmentCleanup
 from appliance.services.attachment_files import AttachmentFiles
 from appliance.services.attachments import Attachments
 from appliance.services.batch import BatchSubmission
+from appliance.services.box import KIND as BOX_RESUME
+from appliance.services.box import Box
+from appliance.services.bulk import Bulk, kind_of
 from appliance.services.composition import Composition
 from appliance.services.container import Services
 from appliance.services.delivery import Delivery
 from appliance.services.dry_run import DryRun
+from appliance.services.event_log import EventLog
 from appliance.services.in_flight import InFlight
+from appliance.services.job_runs import JobRuns, Work
+from appliance.services.jobs import Jobs
 from appliance.services.mailbox import Mailbox
 from appliance.services.messages import Messages
 from appliance.services.outbox import Outbox
 from appliance.services.periodic import Periodic
 from appliance.services.raw_messages import RawMessages
 from appliance.services.rescue import Rescue
+from appliance.services.retention import Retention
+from appliance.services.search_index import SearchIndex
 from appliance.services.sender_accounts import SenderAccounts
 from appliance.services.setup import Setup
+from appliance.services.statistics import Statistics
 from appliance.services.storage import Storage
 from appliance.services.submission import Submission
+from appliance.services.suppression_release import KIND as SUPPRESSION_RELEASE
+from appliance.services.suppression_release import SuppressionRelease
 from appliance.services.suppressions import Suppressions
 from appliance.services.template_rendering import TemplateRendering
 from appliance.services.templates import Templates
@@ -58,8 +75,11 @@ class Core:
     database: Database
     services: Services
     outbox: Outbox
+    event_log: EventLog
+    search_index: SearchIndex
     in_flight: InFlight
     rescue: Rescue
+    webhooks: Webhooks
     transports: Transports
     data_dir: DataDirectory
     hostname: str
@@ -75,7 +95,7 @@ def prepared_data_directory(settings: Settings) -> DataDirectory:
 def open_database(settings: Settings) -> Database:
     """Migrated and ready for reads and writes. Raises StartupError."""
     database = Database(settings.database_url, settings.database, WRITE_POOL.apply)
-    migrate(database.engine)
+    migrate(database.engine, settings.data_dir / "backups")
     database.start()
     return database
 
@@ -88,13 +108,8 @@ def build_core(settings: Settings, data_dir: DataDirectory, database: Database) 
     hostname = settings.appliance.hostname or socket.gethostname()
     zone, clock = settings.zone, utc_now
     vault = Vault(data_dir.secret("encryption_key", Vault.new_key))
-    outbox = Outbox(
-        database,
-        settings.dispatcher,
-        box_id=data_dir.secret("box_id", lambda: new_id("box")[-8:]),
-        zone=zone,
-        clock=clock,
-    )
+    box_id = data_dir.secret("box_id", lambda: new_id("box")[-8:])
+    outbox = Outbox(database, settings.dispatcher, box_id=box_id, zone=zone, clock=clock)
     in_flight = InFlight(outbox.notify)
     mailbox = Mailbox(database, clock=clock)
     transports = Transports(settings.delivery, vault, hostname=hostname, keep=mailbox.keep)
@@ -105,7 +120,24 @@ def build_core(settings: Settings, data_dir: DataDirectory, database: Database) 
     users = users_of(database)
     files = AttachmentFiles(data_dir.path / "attachments")
     attachments = Attachments(database, files, settings.limits, run_native=SLOW_POOL.apply, clock=clock)
-    suppressions = Suppressions(database, outbox, run_native=SLOW_POOL.apply, clock=clock)
+    attachment_cleanup = AttachmentCleanup(database, files, run_native=SLOW_POOL.apply, clock=clock)
+    retention = Retention(
+        database,
+        DatabaseSpace(database, SLOW_POOL.apply),
+        settings.retention,
+        remove_files=attachment_cleanup.remove_files,
+        clock=clock,
+    )
+    jobs = Jobs(database, clock=clock)
+    bulk = Bulk(database, jobs, on_due=outbox.notify, clock=clock)
+    suppression_release = SuppressionRelease(database, jobs, on_due=outbox.notify, clock=clock)
+    box = Box(database, jobs, on_due=outbox.notify, clock=clock)
+    works: dict[str, Work] = {
+        **dict.fromkeys(map(kind_of, SetAction), bulk),
+        SUPPRESSION_RELEASE: suppression_release,
+        BOX_RESUME: box,
+    }
+    suppressions = Suppressions(database, suppression_release, run_native=SLOW_POOL.apply, clock=clock)
     composition = Composition(files, SLOW_POOL.apply)
     delivery = Delivery(
         database,
@@ -118,12 +150,28 @@ def build_core(settings: Settings, data_dir: DataDirectory, database: Database) 
         clock=clock,
         on_recovery=release_rested,
     )
+    webhooks = build_webhooks(
+        settings.webhooks,
+        database,
+        vault,
+        box_id=box_id,
+        run_native=SLOW_POOL.apply,
+        draining=lambda: in_flight.draining,
+        clock=clock,
+    )
+    backups = build_backups(settings, data_dir, database)
+    statistics = Statistics(database, settings.statistics, zone=zone, clock=clock)
     template_rendering = TemplateRendering(database, settings.limits, run_native=SLOW_POOL.apply)
     services = Services(
-        submission=Submission(database, outbox, hostname=hostname, clock=clock, fill=template_rendering.fill),
-        batches=BatchSubmission(database, outbox, hostname=hostname, clock=clock),
+        submission=Submission(
+            database, outbox, hostname=hostname, clock=clock, zone=zone, fill=template_rendering.fill
+        ),
+        batches=BatchSubmission(database, outbox, hostname=hostname, clock=clock, zone=zone),
         dry_run=DryRun(database, files, run_native=SLOW_POOL.apply, hostname=hostname, zone=zone, clock=clock),
         messages=messages,
+        bulk=bulk,
+        jobs=jobs,
+        job_runs=JobRuns(database, jobs, works, clock=clock),
         raw_messages=RawMessages(database, composition),
         delivery=delivery,
         sender_accounts=accounts,
@@ -137,18 +185,43 @@ def build_core(settings: Settings, data_dir: DataDirectory, database: Database) 
             database,
             {
                 "reset_email_daily_counts": accounts.close_day,
-                "cleanup_expired_attachments": attachments.cleanup_expired,
+                "cleanup_expired_attachments": attachment_cleanup.run,
                 "cleanup_expired_suppressions": suppressions.cleanup_expired,
+                "cleanup_finished_jobs": jobs.cleanup_finished,
+                "apply_retention": retention.run,
+                "backup": backups.run,
+                "prune_statistics": statistics.prune,
+                "cleanup_webhooks": webhooks.cleanup.run,
             },
             clock=clock,
         ),
+        retention=retention,
+        box=box,
+        backups=backups,
         storage=Storage(database, clock=clock),
         users=users,
         setup=Setup(users, minutes=settings.appliance.setup_minutes, clock=clock),
-        api_keys=ApiKeys(database, clock=clock),
+        api_keys=ApiKeys(database, settings.limits, clock=clock),
+        webhook_endpoints=webhooks.endpoints,
+        webhook_courier=webhooks.courier,
+        webhook_replay=webhooks.replay,
     )
     rescue = Rescue(database, settings.delivery, clock=clock)
-    return Core(database, services, outbox, in_flight, rescue, transports, data_dir, hostname)
+    event_log = EventLog(database, consumers=[statistics.count, webhook_fanout.consume])
+    search_index = SearchIndex(database)
+    return Core(
+        database,
+        services,
+        outbox,
+        event_log,
+        search_index,
+        in_flight,
+        rescue,
+        webhooks,
+        transports,
+        data_dir,
+        hostname,
+    )
 
 
 def secret_from(environ: Mapping[str, str], name: str) -> str | None:

@@ -15,12 +15,16 @@ from flask import Flask
 
 from appliance import __version__
 from appliance.bootstrap.core import SLOW_POOL, Core, build_core, open_database, prepared_data_directory, secret_from
+from appliance.bootstrap.measures import Measures
+from appliance.bootstrap.pause import tell_of_pause
 from appliance.clock import utc_now
 from appliance.config.loader import Loaded
 from appliance.config.settings import Settings
 from appliance.errors import NotFound, StorageUnavailable
+from appliance.health import DISPENSABLE
 from appliance.runtime.component import Component
 from appliance.runtime.dispatcher import Dispatcher
+from appliance.runtime.errands import Errand, Errands
 from appliance.runtime.http_server import HttpServer, bind
 from appliance.runtime.monitor import Monitor
 from appliance.runtime.scheduler import Scheduler
@@ -28,9 +32,10 @@ from appliance.runtime.supervisor import Supervisor
 from appliance.runtime.watchdog import HubWatchdog
 from appliance.runtime.worker import Worker
 from appliance.services.in_flight import Claim
+from appliance.services.webhook_queue import WebhookClaim
 from appliance.tasks.broker import queue_sizes
 from appliance.tasks.celery_app import create_celery
-from appliance.tasks.enqueue import enqueue_claim, enqueue_periodic
+from appliance.tasks.enqueue import enqueue_claim, enqueue_job, enqueue_periodic, enqueue_webhooks
 from appliance.tasks.inspection import UnknownInspection, inspect
 from appliance.web.app import create_app
 from appliance.web.context import FlowerAccess, Telemetry, WebContext
@@ -79,9 +84,21 @@ class Appliance:
             self._celery, settings.flower, self._flower_password, core.data_dir.path, SLOW_POOL.apply
         )
         self._dispatcher = Dispatcher(core.outbox, core.rescue, core.in_flight, settings.dispatcher, self._enqueue)
+        self._measures = Measures(core, self._watchdog, self._dispatcher.slots)
+        self._errands = Errands(
+            [
+                Errand("events", core.event_log.turn),
+                Errand("search", core.search_index.turn),
+                Errand("webhooks", self._hand_over_webhooks),
+                Errand("jobs", lambda: core.services.jobs.hand_over(self._enqueue_job)),
+                Errand("key uses", core.services.api_keys.uses.turn),
+            ]
+        )
+        core.webhooks.courier.on_free = self._errands.notify
+        core.services.jobs.wakes(self._errands.notify)
         self._scheduler = Scheduler(
             settings.schedule.model_dump(),
-            lambda key: enqueue_periodic(self._celery, key),
+            self._enqueue_periodic,
             core.services.periodic.last_run_at,
             core.services.periodic.note_run,
             zone=settings.zone,
@@ -91,7 +108,7 @@ class Appliance:
         self.supervisor = Supervisor(
             self.components(),
             settings.supervisor,
-            dispensable=["monitor"],
+            dispensable=DISPENSABLE,
             on_ready=self._announce,
             on_watch=self._watch,
             on_stop=self._wind_down,
@@ -106,16 +123,32 @@ class Appliance:
         finally:
             self._watchdog.stop()
             self._core.transports.close()
+            self._core.services.api_keys.uses.write_down()
             with suppress(StorageUnavailable):  # then the next start does it
                 self._core.rescue.of_box(self._core.outbox.claim_prefix)
 
     def components(self) -> list[Component]:
         """In start order: what does the work before what brings it in."""
         monitor: list[Component] = [self._monitor] if self._settings.flower.enabled else []
-        return [self._worker, *monitor, self._dispatcher, self._scheduler, self._http_server]
+        return [self._worker, *monitor, self._dispatcher, self._errands, self._scheduler, self._http_server]
 
     def _enqueue(self, claim: Claim) -> None:
         enqueue_claim(self._celery, list(claim.message_ids), claim.id, claim.high_priority)
+
+    def _enqueue_job(self, job_id: str) -> None:
+        enqueue_job(self._celery, job_id)
+
+    def _enqueue_webhooks(self, claim: WebhookClaim) -> None:
+        enqueue_webhooks(self._celery, list(claim.delivery_ids), claim.id)
+
+    def _hand_over_webhooks(self) -> bool:
+        """A paused box may be a copy, whose webhooks were sent by another one; one that stops would give them back."""
+        core = self._core
+        idle = core.services.box.paused or core.in_flight.draining
+        return not idle and core.webhooks.queue.turn(self._enqueue_webhooks)
+
+    def _enqueue_periodic(self, key: str) -> None:
+        enqueue_periodic(self._celery, key)
 
     def _app(self) -> Flask:
         core = self._core
@@ -123,8 +156,9 @@ class Appliance:
             WebContext(
                 settings=self._settings,
                 services=core.services,
-                read=core.database.read,
+                read=core.database.read_in_time,
                 telemetry=self._telemetry(),
+                enqueue_periodic=self._enqueue_periodic,
                 flower=FlowerAccess(
                     self._settings.flower.enabled,
                     lambda: self._monitor.port,
@@ -145,7 +179,10 @@ class Appliance:
             next_runs=lambda: self._scheduler.next_runs(),
             broker_queues=queue_sizes,
             inspect=self._inspect,
-            gauges=self._gauges,
+            gauges=self._measures.gauges,
+            counters=self._measures.counters,
+            histograms=self._measures.histograms,
+            tasks=lambda: self._celery.task_states,
         )
 
     def _inspect(self, what: str) -> dict[str, Any]:
@@ -153,17 +190,6 @@ class Appliance:
             return inspect(self._celery, what)
         except UnknownInspection as error:
             raise NotFound("question to the worker", what) from error
-
-    def _gauges(self) -> Mapping[str, float]:
-        statistics = getattr(self._core.database.writer, "statistics", None)
-        return {
-            "hub_lag_seconds": self._watchdog.lag(),
-            "delivery_slots": float(self._dispatcher.slots()),
-            "delivery_slots_used": float(self._core.in_flight.used_slots(high_priority=False)),
-            "db_writes": float(statistics.writes if statistics else 0),
-            "db_commits": float(statistics.commits if statistics else 0),
-            "db_largest_batch": float(statistics.largest_batch if statistics else 0),
-        }
 
     def _create_first_user(self, environ: Mapping[str, str]) -> None:
         name, password = environ.get("ADMIN_USER"), secret_from(environ, "ADMIN_PASSWORD")
@@ -191,10 +217,11 @@ class Appliance:
         gc.collect()
         gc.freeze()  # what was imported stays: a full collection that looked at it all would hold the loop for 0.1 s
         self._notifier.notify("READY=1")
+        tell_of_pause(self._core.services.box)
 
     def _watch(self) -> None:
         self._keep_house()
-        if all(health.ok or health.name == "monitor" for health in self.supervisor.health()):
+        if all(health.ok or health.name in DISPENSABLE for health in self.supervisor.health()):
             self._notifier.notify("WATCHDOG=1")
 
     def _keep_house(self) -> None:
@@ -205,6 +232,9 @@ class Appliance:
 
     def _wind_down(self) -> None:
         self._notifier.notify("STOPPING=1")
+        self._core.services.retention.interrupt()
+        self._core.services.backups.interrupt()
+        self._core.services.job_runs.stop()
         self._core.in_flight.drain()
         log.info("Postroom stops: messages in flight are finished")
 

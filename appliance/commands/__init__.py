@@ -3,7 +3,7 @@
 import argparse
 from typing import Any, Protocol
 
-from appliance.commands import apikey, check, inspect, start, systemd, user, version
+from appliance.commands import apikey, backup, check, compact, inspect, restore, start, systemd, user, version
 
 
 class Command(Protocol):
@@ -23,4 +23,4 @@ class Command(Protocol):
 
 
 DEFAULT: Command = start
-COMMANDS: tuple[Command, ...] = (start, check, user, apikey, inspect, systemd, version)
+COMMANDS: tuple[Command, ...] = (start, check, user, apikey, backup, restore, inspect, compact, systemd, version)

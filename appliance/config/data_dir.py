@@ -16,7 +16,10 @@ from pathlib import Path
 from typing import IO, Any
 
 from appliance.clock import utc_now
+from appliance.config import data_swap
 from appliance.errors import StartupError
+
+LOCK_FILE = "postroom.lock"
 
 _SECRET_NAME = re.compile(r"[a-z][a-z0-9_]*")
 _LOCK_ATTEMPTS = 5  # `running` of another process holds the lock for a moment
@@ -31,15 +34,19 @@ class DataDirectory:
         self.database = path / "postroom.db"
         self.flower_history = path / "flower.db"
         self.run_file = path / "run.json"
-        self._lock_file = path / "postroom.lock"
+        self._lock_file = path / LOCK_FILE
         self._lock: IO[str] | None = None
 
     def prepare(self) -> None:
         """Makes the directory (mode 0700) and proves, by writing, that it can be written to.
 
+        A restore that died half-way is carried to its end first.
+
         Raises:
             StartupError: it cannot, or somebody else keeps things in it.
         """
+        if data_swap.is_unfinished(self.path):
+            self._finish_restore()
         if self.holds_something_else():
             raise StartupError(
                 f"The directory {self.path} holds files that are not Postroom's, so it is left as it is. "
@@ -135,6 +142,15 @@ class DataDirectory:
         if facts.get("pid") != holder.get("pid"):  # left behind by one that was killed
             return holder
         return {**holder, **facts}
+
+    def _finish_restore(self) -> None:
+        self.lock()
+        try:
+            data_swap.finish(self.path)
+        except OSError as error:
+            raise StartupError(self._refusal(error)) from error
+        finally:
+            self.unlock()
 
     def _is_locked(self) -> bool:
         try:

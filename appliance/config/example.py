@@ -9,7 +9,8 @@ from typing import Any
 from pydantic import SecretStr
 
 from appliance.config.loader import variable_name
-from appliance.config.settings import SECTIONS, Section
+from appliance.config.settings import SECTIONS
+from appliance.config.values import Section
 
 HEADER = """\
 # Postroom reads config.ini beside run.py, or the file that --config names. Nothing in it is required.

@@ -10,7 +10,8 @@ from pydantic import SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 
 from appliance.config import ini
-from appliance.config.settings import SECTIONS, Expects, Section, Settings
+from appliance.config.settings import SECTIONS, Settings
+from appliance.config.values import Expects, Section
 from appliance.errors import ConfigError
 
 FILE_NAME = "config.ini"

@@ -4,58 +4,30 @@ The description of a field is what `config.example.ini` says above the key, and 
 error message says the value should have been. Nothing else knows defaults.
 """
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+from pydantic import Field, SecretStr
 
-from appliance.config import cron
-
-
-@dataclass(frozen=True)
-class Expects:
-    """How an error message names the values that a field takes."""
-
-    text: str
-
-
-def _known_zone(name: str) -> str:
-    try:
-        ZoneInfo(name)
-    except (KeyError, ValueError, OSError) as error:
-        raise ValueError("unknown time zone") from error
-    return name
-
-
-def _split(value: object) -> object:
-    if isinstance(value, str):
-        return tuple(part for part in value.replace(",", " ").split() if part)
-    return value
-
-
-Port = Annotated[int, Field(ge=0, le=65535), Expects("a port number from 0 to 65535")]
-PositiveInt = Annotated[int, Field(gt=0), Expects("a positive integer")]
-Count = Annotated[int, Field(ge=0), Expects("a whole number, 0 or more")]
-Seconds = Annotated[float, Field(gt=0), Expects("a number of seconds above 0")]
-Hours = Annotated[float, Field(gt=0), Expects("a number of hours above 0")]
-Switch = Annotated[bool, Expects("true or false")]
-Text = Annotated[str, Expects("text")]
-Zone = Annotated[str, AfterValidator(_known_zone), Expects("an IANA time zone such as Europe/Berlin or Asia/Shanghai")]
-Cron = Annotated[str, AfterValidator(cron.normalized), Expects("a cron expression of five fields such as '0 3 * * *'")]
-Addresses = Annotated[tuple[str, ...], BeforeValidator(_split), Expects("addresses separated by spaces")]
-SecondsList = Annotated[
-    tuple[Annotated[int, Field(gt=0)], ...],
-    BeforeValidator(_split),
-    Field(min_length=1),
-    Expects("seconds separated by spaces such as '60 300 600'"),
-]
-Secret = Annotated[SecretStr, Expects("text")]
-
-
-class Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+from appliance.config.values import (
+    Addresses,
+    Count,
+    Cron,
+    Expects,
+    Hours,
+    Port,
+    PositiveInt,
+    Seconds,
+    SecondsList,
+    Secret,
+    Section,
+    Switch,
+    Text,
+    Types,
+    Zone,
+)
+from appliance.config.webhook_settings import WebhookSettings
 
 
 class ApplianceSettings(Section):
@@ -180,9 +152,61 @@ class LimitsSettings(Section):
     rendered_kb: PositiveInt = Field(
         1000, description="The size of what a template makes: HTML or text of one message."
     )
-    attachment_days: PositiveInt = Field(
-        7, description="An uploaded attachment can be used for this long, and the files of a message are kept as long."
+    key_requests_per_minute: Count = Field(
+        0, description="Requests a minute of an API key that has no such limit of its own; 0: no limit."
     )
+    key_daily_messages: Count = Field(
+        0, description="Messages a day of an API key that has no such limit of its own; 0: no limit."
+    )
+    failed_keys_per_minute: PositiveInt = Field(
+        20,
+        description="Wrong API keys from one address; after that no further key from there is looked at for a while.",
+    )
+    attachment_days: PositiveInt = Field(7, description="Messages can name an uploaded attachment for this long.")
+    attachment_types: Types = Field(
+        (
+            *("application/pdf", "image/jpeg", "image/png", "image/gif", "image/webp"),
+            *("application/msword", "application/vnd.ms-excel", "application/vnd.ms-powerpoint"),
+            *("application/vnd.openxmlformats-officedocument.*", "application/vnd.oasis.opendocument.*"),
+            *("application/zip", "application/x-7z-compressed", "application/gzip", "application/x-tar"),
+            *("text/plain", "text/csv", "text/markdown", "text/calendar", "text/vcard"),
+            *("application/json", "application/xml", "audio/*", "video/*"),
+        ),
+        description="Types of content that attachments may have; a * stands for any ending, and a * alone for everything. "
+        "The content is looked at, whatever name and type it was sent with.",
+    )
+
+
+class RetentionSettings(Section):
+    message_days: Count = Field(
+        30,
+        description="A message that has ended goes this many days later, with all that is known of it; 0: never. "
+        "Mail that was not sent yet stays however old it is, and statistics stay as well.",
+    )
+    body_days: Count = Field(30, description="Its text and HTML go after this many days; 0: with the message.")
+    attachment_days: Count = Field(30, description="Its attachments go after this many days; 0: with the message.")
+    attempt_days: Count = Field(30, description="What servers said at each attempt goes so; 0: with the message.")
+    failed_days: Count = Field(
+        90,
+        description="A message that not everybody has got is kept whole for at least this long, to be retried; 0: for ever.",
+    )
+    mailbox_days: Count = Field(30, description="How long the built-in mailbox keeps mail; 0: for ever.")
+    audit_days: Count = Field(365, description="How long it is kept who changed what; 0: for ever.")
+    account_history_days: Count = Field(
+        400, description="How long it is kept what each sender account sent on a day; 0: for ever."
+    )
+
+
+class StatisticsSettings(Section):
+    hour_days: PositiveInt = Field(35, description="How long figures by the hour are kept, in days.")
+    day_days: PositiveInt = Field(1100, description="How long figures by the day are kept, in days.")
+
+
+class BackupSettings(Section):
+    directory: Annotated[Path, Expects("a directory")] = Field(
+        Path("backups"), description="Where the scheduled backups lie; relative to data_dir. Best on another disk."
+    )
+    keep: PositiveInt = Field(7, description="How many of them are kept; the oldest goes when there is one more.")
 
 
 class ScheduleSettings(Section):
@@ -193,6 +217,14 @@ class ScheduleSettings(Section):
         "0 * * * *", description="Removes attachments that are past their age and that no message needs."
     )
     cleanup_expired_suppressions: Cron = Field("0 * * * *", description="Removes suppressions that have expired.")
+    cleanup_finished_jobs: Cron = Field("50 3 * * *", description="Removes jobs that ended more than 30 days ago.")
+    backup: Cron = Field("0 3 * * *", description="Makes a backup, see [backup].")
+    apply_retention: Cron = Field("30 3 * * *", description="Removes what has reached its age in [retention].")
+    prune_statistics: Cron = Field("20 3 * * *", description="Removes figures that are past their age.")
+    cleanup_webhooks: Cron = Field(
+        "15 * * * *",
+        description="Keeps the log of webhooks at its age, and ends what waits too long for a paused endpoint.",
+    )
 
 
 class LogSettings(Section):
@@ -225,6 +257,10 @@ class Settings(Section):
     dispatcher: DispatcherSettings = DispatcherSettings()
     delivery: DeliverySettings = DeliverySettings()
     limits: LimitsSettings = LimitsSettings()
+    statistics: StatisticsSettings = StatisticsSettings()
+    retention: RetentionSettings = RetentionSettings()
+    webhooks: WebhookSettings = WebhookSettings()
+    backup: BackupSettings = BackupSettings()
     schedule: ScheduleSettings = ScheduleSettings()
     log: LogSettings = LogSettings()
     supervisor: SupervisorSettings = SupervisorSettings()
@@ -233,6 +269,11 @@ class Settings(Section):
     def data_dir(self) -> Path:
         """Absolute."""
         return (self.base_dir / self.appliance.data_dir).resolve()
+
+    @property
+    def backup_dir(self) -> Path:
+        """Absolute."""
+        return (self.data_dir / self.backup.directory).resolve()
 
     @property
     def zone(self) -> ZoneInfo:

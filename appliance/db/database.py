@@ -4,10 +4,12 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, TypeVar
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, QueuePool
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from appliance.config.settings import DatabaseSettings
+from appliance.db import deadline
 from appliance.db.engine import create_database_engine, is_memory, is_sqlite
 from appliance.db.write import (
     STORAGE_TROUBLES,
@@ -18,6 +20,7 @@ from appliance.db.write import (
     unavailable,
 )
 from appliance.db.writer import GroupCommitWriter
+from appliance.errors import QueryTooSlow
 
 T = TypeVar("T")
 ReadSession = Callable[[], AbstractContextManager[Session]]
@@ -26,6 +29,9 @@ ReadSession = Callable[[], AbstractContextManager[Session]]
 def directly(fn: Callable[[], Any]) -> Any:
     """Where there is no event loop to keep free."""
     return fn()
+
+
+HURRY_SECONDS = 0.25
 
 
 class Database:
@@ -38,7 +44,9 @@ class Database:
         self.writer: Writer = TransactionWriter(self.engine)
         if is_sqlite(url) and not is_memory(url):
             self._reader = create_database_engine(url, settings, read_only=True)
+            deadline.watch(self._reader)
             self.writer = GroupCommitWriter(self.engine, run_native)
+        self._hurried_reader = self._reader.execution_options(**{deadline.SECONDS: HURRY_SECONDS})
 
     def start(self) -> None:
         self.writer.start()
@@ -48,6 +56,11 @@ class Database:
         self._reader.dispose()
         self.engine.dispose()
 
+    def connections_active(self) -> int:
+        """In use at this moment, the writer's own included."""
+        pools = {id(engine.pool): engine.pool for engine in (self.engine, self._reader)}.values()
+        return sum(pool.checkedout() for pool in pools if isinstance(pool, QueuePool))
+
     @contextmanager
     def read(self) -> Iterator[Session]:
         """A session for reading. Keep it short, and never hold it while the network is used.
@@ -55,12 +68,33 @@ class Database:
         Raises:
             StorageUnavailable: the database does not answer.
         """
-        try:
-            with Session(self._reader, expire_on_commit=False) as session:
-                yield session
-        except STORAGE_TROUBLES as error:
-            raise unavailable(error) from error
+        with _reading(self._reader) as session:
+            yield session
+
+    @contextmanager
+    def read_in_time(self) -> Iterator[Session]:
+        """For what somebody outside asks: on SQLite, a statement that takes HURRY_SECONDS ends there.
+
+        A database server has a limit of its own, `statement_timeout`, and holds nobody else up meanwhile.
+
+        Raises:
+            StorageUnavailable: the database does not answer.
+            QueryTooSlow: a statement took too long.
+        """
+        with _reading(self._hurried_reader) as session:
+            yield session
 
     def write(self, fn: WriteFunction[T]) -> T:
         """See `GroupCommitWriter.write`."""
         return self.writer.write(fn)
+
+
+@contextmanager
+def _reading(engine: Engine) -> Iterator[Session]:
+    try:
+        with Session(engine, expire_on_commit=False) as session:
+            yield session
+    except STORAGE_TROUBLES as error:
+        if isinstance(error, DBAPIError) and deadline.was_exceeded(error):
+            raise QueryTooSlow("Looking for that takes too long; ask for a shorter time, or a status.") from error
+        raise unavailable(error) from error

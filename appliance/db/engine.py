@@ -69,6 +69,8 @@ def _queue_pool_options(url: str | URL, settings: DatabaseSettings) -> dict[str,
 def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
     cursor = connection.cursor()
     cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")  # first: the next line may already meet a lock
+    if cursor.execute("PRAGMA page_count").fetchone() == (0,):  # a new file; later only VACUUM can change it
+        cursor.execute("PRAGMA auto_vacuum = INCREMENTAL")  # what is deleted can be given back to the disk
     cursor.execute("PRAGMA journal_mode = WAL")
     cursor.execute("PRAGMA synchronous = FULL")
     cursor.execute("PRAGMA foreign_keys = ON")

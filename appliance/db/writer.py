@@ -22,6 +22,7 @@ from sqlalchemy.orm import Session
 
 from appliance.db.write import STORAGE_TROUBLES, RunNative, T, WriteFunction, unavailable
 from appliance.errors import StorageUnavailable
+from appliance.histogram import COUNTS, Histogram
 
 MAX_BATCH = 256
 QUIET_SECONDS = 10.0  # between two lines about a database that does not commit
@@ -38,11 +39,13 @@ class BatchStatistics:
         self.commits = 0
         self.failed_commits = 0
         self.largest_batch = 0
+        self.batches = Histogram(COUNTS)  # writes a commit
 
     def count(self, batch_size: int) -> None:
         self.writes += batch_size
         self.commits += 1
         self.largest_batch = max(self.largest_batch, batch_size)
+        self.batches.add(batch_size)
 
 
 class _Write:

@@ -14,6 +14,8 @@ import gevent
 import structlog
 from gevent import monkey
 
+from appliance.histogram import MOMENTS, Histogram
+
 BEAT_SECONDS = 0.05
 BLOCKED_SECONDS = 0.25
 SHOWN_FRAMES = 4
@@ -33,6 +35,7 @@ class HubWatchdog:
         self._loop_thread = threading.get_ident()
         self._lag = 0.0
         self._worst = 0.0
+        self.lags = Histogram(MOMENTS)  # seconds by which each heartbeat was late
         self._culprit = ""
         self._heart: gevent.Greenlet | None = None
 
@@ -66,6 +69,7 @@ class HubWatchdog:
             self._beat = time.monotonic()
             self._lag = max(0.0, self._beat - previous - BEAT_SECONDS)
             self._worst = max(self._worst, self._lag)
+            self.lags.add(self._lag)
             if self._lag > BLOCKED_SECONDS:
                 log.warning("the event loop was blocked", seconds=round(self._lag, 3), by=self._culprit or "unknown")
             self._culprit = ""

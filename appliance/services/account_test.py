@@ -4,9 +4,11 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 
+from sqlalchemy.orm import Session
+
 from appliance.clock import Clock
 from appliance.db.database import Database
-from appliance.db.models import SenderAccount
+from appliance.db.models import AuditEntry, SenderAccount
 from appliance.db.models.sender_account import TransportKind
 from appliance.db.queries import accounts
 from appliance.errors import FieldError, InvalidInput, NotFound
@@ -16,6 +18,7 @@ from appliance.mail.headers import new_message_id
 from appliance.mail.mime import Content, render
 from appliance.mail.smtp import SmtpTransport
 from appliance.mail.transport import Envelope, SendResult, Transport, TransportError
+from appliance.services import audit
 from appliance.services.transports import Transports
 
 
@@ -55,7 +58,15 @@ class AccountTest:
         recipient = _recipient(to)
         account = self._account(account_id)
         result = self._try(account, recipient)
-        if result.ok and self._database.write(lambda session: SenderAccount.close_breaker(session, account_id)):
+        detail = {"name": account.name, "to": recipient.email if recipient else None, "ok": result.ok}
+        now = self._clock()
+        row = audit.entry("account.tested", account_id, detail, now)
+
+        def write(session: Session) -> bool:
+            AuditEntry.note(session, row)
+            return result.ok and SenderAccount.close_breaker(session, account_id, now=now)
+
+        if self._database.write(write):
             self._on_recovery()
         return result
 

@@ -1,40 +1,34 @@
-"""API keys: made, shown once, kept as a hash, revoked; and the question whether one is good."""
+"""API keys: made, shown once, kept as a hash, changed, disabled, revoked; and the question whether one is good."""
 
-import hashlib
 import secrets
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy.orm import Session
 
 from appliance.clock import Clock
+from appliance.config.settings import LimitsSettings
 from appliance.db.database import Database
-from appliance.db.models import ApiKey
+from appliance.db.models import ApiKey, AuditEntry
 from appliance.db.models.base import insert_rows
 from appliance.db.queries import access
 from appliance.db.types import new_id
-from appliance.errors import FieldError, InvalidInput, NotFound
+from appliance.errors import FieldError, InvalidInput, NotAllowed, NotFound, RateLimited, WrongState
+from appliance.services import audit, key_form
+from appliance.services.caller import SCOPES, Caller
+from appliance.services.key_form import KeyForm
+from appliance.services.key_limits import NO_LIMITS, KeyLimits
+from appliance.services.key_uses import KeyUses
+from appliance.services.known_keys import KnownKeys, effective, hash_of
+from appliance.services.rate_limit import Rate, RateLimit
 
-SCOPES = ("send", "read", "manage")
+__all__ = ["SCOPES", "ApiKeys", "Caller", "NewApiKey"]
+
 PREFIX = "pr_"
 SECRET_BYTES = 32
-REMEMBERED_SECONDS = 1.0
-MOST_REMEMBERED = 1000
-
-
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """Who calls the API. `manage` sees every message, anyone else only those of its own key."""
-
-    api_key_id: str
-    name: str
-    scopes: frozenset[str]
-
-    @property
-    def sees_only(self) -> str | None:
-        return None if "manage" in self.scopes else self.api_key_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,88 +37,150 @@ class NewApiKey:
     secret: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Known:
-    caller: Caller
-    expires_at: datetime | None
-    looked_up_at: float
-
-
 class ApiKeys:
-    def __init__(self, database: Database, *, clock: Clock, timer: Callable[[], float] = time.monotonic) -> None:
+    """`limits`: what holds for keys that have no limit of their own."""
+
+    def __init__(
+        self,
+        database: Database,
+        limits: LimitsSettings | None = None,
+        *,
+        clock: Clock,
+        timer: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._database = database
+        self._limits = limits or LimitsSettings()
         self._clock = clock
-        self._timer = timer
-        self._known: dict[str, _Known] = {}
+        self._rates = RateLimit(timer)
+        self.uses = KeyUses(database, timer)
+        self._known = KnownKeys(database, self._limits, self.uses, clock=clock, timer=timer)
 
-    def create(self, name: str, scopes: Iterable[str], expires_at: datetime | None = None) -> NewApiKey:
-        """The secret is in the answer and nowhere else. Raises InvalidInput."""
-        wanted = _check(name, scopes)
-        made = NewApiKey(new_id("key"), PREFIX + secrets.token_urlsafe(SECRET_BYTES))
-        row = {
-            "id": made.id,
-            "name": name.strip(),
-            "secret_hash": _hash(made.secret),
-            "scopes": wanted,
-            "created_at": self._clock(),
-            "expires_at": expires_at,
-        }
-        self._database.write(lambda session: insert_rows(session, ApiKey, row))
-        return made
+    def create(
+        self,
+        name: str,
+        scopes: Iterable[str],
+        expires_at: datetime | None = None,
+        limits: KeyLimits = NO_LIMITS,
+        *,
+        by: Caller | None = None,
+    ) -> NewApiKey:
+        """The secret is in the answer and nowhere else. `by`: the key that makes it, if it is one that does.
 
-    def revoke(self, key_id: str) -> None:
-        """Raises NotFound. Revoking twice changes nothing."""
-        now = self._clock()
+        Raises:
+            InvalidInput: a field is wrong, or names an account that there is not.
+            NotAllowed: it would have more than `by` has.
+        """
+        form = key_form.check(KeyForm(name, tuple(scopes), expires_at, **_fields(limits)))
+        self._require_within(form, None, by)
+        made, now = NewApiKey(new_id("key"), PREFIX + secrets.token_urlsafe(SECRET_BYTES)), self._clock()
+        row = key_form.row(form) | {"id": made.id, "secret_hash": hash_of(made.secret), "created_at": now}
+        noted = audit.entry("key.created", made.id, key_form.described(form), now)
 
         def write(session: Session) -> None:
-            key = session.get(ApiKey, key_id)
-            if key is None:
-                raise NotFound("API key", key_id)
-            key.revoked_at = key.revoked_at or now
+            _require_accounts(session, form.allowed_accounts)
+            insert_rows(session, ApiKey, row)
+            AuditEntry.note(session, noted)
 
         self._database.write(write)
-        self._known.clear()
+        return made
 
-    def authenticate(self, secret: str) -> Caller | None:
-        """Looked up by hash, so the time it takes tells nothing of the secret.
+    def change(self, key_id: str, changes: Mapping[str, Any], *, by: Caller | None = None) -> None:
+        """Sets the given fields of `KeyForm`. Changing nothing is no change.
 
-        A good key is remembered for a moment, because reading it costs a tenth of accepting a message: a key that
-        another process revokes works for up to REMEMBERED_SECONDS more.
+        Raises NotFound, InvalidInput, NotAllowed as `create` does, and WrongState for a key that was revoked.
         """
-        secret_hash = _hash(secret)
-        known = self._known.get(secret_hash)
-        if known is None or self._timer() - known.looked_up_at > REMEMBERED_SECONDS:
-            known = self._look_up(secret_hash)
-        if known is None or (known.expires_at is not None and known.expires_at <= self._clock()):
+        noted = audit.entry("key.changed", key_id, {}, self._clock())
+
+        def write(session: Session) -> None:
+            key = _existing(session, key_id)
+            if key.revoked_at is not None:
+                raise WrongState("The API key was revoked, and that is for good. Create another one.")
+            before = key_form.of(key)
+            form = key_form.check(replace(before, **changes))
+            self._require_within(form, before, by)
+            _require_accounts(session, set(form.allowed_accounts) - set(before.allowed_accounts))
+            difference = key_form.difference(before, form)
+            if difference:
+                key_form.apply(form, key)
+                AuditEntry.note(session, noted | {"detail": difference})
+
+        self._database.write(write)
+        self._known.forget()
+
+    def enable(self, key_id: str) -> None:
+        """Raises NotFound, WrongState."""
+        self.change(key_id, {"active": True})
+
+    def disable(self, key_id: str) -> None:
+        """Until it is enabled again it opens nothing. Raises NotFound, WrongState."""
+        self.change(key_id, {"active": False})
+
+    def revoke(self, key_id: str) -> None:
+        """For good; the key stays visible. Raises NotFound. Revoking twice changes nothing."""
+        now = self._clock()
+        noted = audit.entry("key.revoked", key_id, {}, now)
+
+        def write(session: Session) -> None:
+            key = _existing(session, key_id)
+            if key.revoked_at is None:
+                key.revoked_at = now
+                AuditEntry.note(session, noted | {"detail": {"name": key.name}})
+
+        self._database.write(write)
+        self._known.forget()
+
+    def authenticate(self, secret: str, address: str = "") -> Caller | None:
+        """See `KnownKeys.caller`."""
+        return self._known.caller(secret, address)
+
+    def admit(self, caller: Caller) -> Rate | None:
+        """Counts a request of `caller`. None: it may send as many as it likes. Raises RateLimited."""
+        per_minute = caller.limits.requests_per_minute
+        if per_minute is None:
             return None
-        return known.caller
+        rate = self._rates.take(caller.api_key_id, per_minute)
+        if rate.wait > 0:
+            raise RateLimited(f"This API key may send {per_minute} requests a minute. Wait before the next.", rate.wait)
+        return rate
 
-    def _look_up(self, secret_hash: str) -> _Known | None:
-        if len(self._known) > MOST_REMEMBERED:
-            self._known.clear()
-        self._known.pop(secret_hash, None)
-        with self._database.read() as session:
-            key = access.api_key_by_hash(session, secret_hash)
-        if key is None or key.revoked_at is not None:
-            return None
-        caller = Caller(key.id, key.name, frozenset(key.scopes))
-        self._known[secret_hash] = _Known(caller, key.expires_at, self._timer())
-        return self._known[secret_hash]
+    def rate(self, caller: Caller) -> Rate | None:
+        """How `admit` stands, without counting."""
+        per_minute = caller.limits.requests_per_minute
+        return None if per_minute is None else self._rates.look(caller.api_key_id, per_minute)
+
+    def limits_of(self, key: ApiKey) -> KeyLimits:
+        """Those in force."""
+        return effective(key, self._limits)
+
+    def _require_within(self, form: KeyForm, before: KeyForm | None, by: Caller | None) -> None:
+        """What counts is what will be in force: no number means that of the configuration, which `by` may have too."""
+        if by is None:
+            return
+        errors = key_form.beyond(self._in_force(form), self._in_force(before) if before else None, by)
+        if errors:
+            raise NotAllowed(errors)
+
+    def _in_force(self, form: KeyForm) -> KeyForm:
+        return replace(
+            form,
+            requests_per_minute=form.requests_per_minute or self._limits.key_requests_per_minute or None,
+            daily_limit=form.daily_limit or self._limits.key_daily_messages or None,
+        )
 
 
-def _hash(secret: str) -> str:
-    return hashlib.sha256(secret.encode(errors="surrogatepass")).hexdigest()
+def _fields(limits: KeyLimits) -> dict[str, Any]:
+    return {name: getattr(limits, name) for name in KeyLimits.__slots__}
 
 
-def _check(name: str, scopes: Iterable[str]) -> list[str]:
-    wanted = list(dict.fromkeys(scopes))
-    errors = []
-    if not 0 < len(name.strip()) <= 200:
-        errors.append(FieldError("name", "Give a name of 1 to 200 characters that says which program uses the key."))
-    if unknown := [scope for scope in wanted if scope not in SCOPES]:
-        errors.append(FieldError("scopes", f"{', '.join(unknown)}: unknown; choose from {', '.join(SCOPES)}."))
-    if not wanted:
-        errors.append(FieldError("scopes", f"Give at least one of {', '.join(SCOPES)}."))
-    if errors:
-        raise InvalidInput(errors)
-    return wanted
+def _existing(session: Session, key_id: str) -> ApiKey:
+    key = session.get(ApiKey, key_id)
+    if key is None:
+        raise NotFound("API key", key_id)
+    return key
+
+
+def _require_accounts(session: Session, wanted: Iterable[str]) -> None:
+    missing = sorted(set(wanted) - access.existing_accounts(session, wanted))
+    if missing:
+        remedy = f"There is no sender account {missing[0]!r}. GET /api/v1/accounts lists them."
+        raise InvalidInput([FieldError("allowed_accounts", remedy, "not_found")])

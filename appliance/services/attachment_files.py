@@ -3,14 +3,29 @@
 import hashlib
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from appliance.errors import ApplianceError, StorageUnavailable
 
+ASIDE = ".aside"
+
 
 class AttachmentDamaged(ApplianceError):
     """The file is gone, or its content is not what was stored."""
+
+
+Mark = tuple[int, int]
+"""Tells a file from another one with the same content, and from itself once it was made young."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """`mark`: of the file that was written; None: it was there already."""
+
+    digest: str
+    mark: Mark | None
 
 
 class AttachmentFiles:
@@ -23,16 +38,31 @@ class AttachmentFiles:
         Raises:
             StorageUnavailable: the disk is full or cannot be written to.
         """
+        return self.keep(content).digest
+
+    def keep(self, content: bytes) -> Kept:
+        """As `store`, with what it takes to take it back."""
         digest = hashlib.sha256(content).hexdigest()
         path = self._path(digest)
         try:
-            if path.exists():
-                os.utime(path)
-            else:
-                _write_whole(path, content)
+            return Kept(digest, None if _made_young(path) else _written(path, content))
         except OSError as error:
             raise StorageUnavailable(f"The attachment cannot be stored: {error.strerror}. Check disk space.") from error
-        return digest
+
+    def take_back(self, kept: Kept) -> bool:
+        """Removes a file that was not there before, unless somebody has stored or named it since."""
+        return self._removed_if(kept.digest, lambda found: (found.st_ino, found.st_mtime_ns) == kept.mark)
+
+    def touch(self, digest: str) -> bool:
+        """Makes a file young, so that it is there for a message that is just being stored. False: it is gone."""
+        return _made_young(self._path(digest))
+
+    def ready(self) -> bool:
+        """Whether there is a place for files at all."""
+        return self._directory.is_dir()
+
+    def exists(self, digest: str) -> bool:
+        return self._path(digest).exists()
 
     def read(self, digest: str) -> bytes:
         """Raises AttachmentDamaged."""
@@ -45,22 +75,36 @@ class AttachmentFiles:
         return content
 
     def older_than(self, moment: float) -> Iterator[str]:
-        """Of files last stored before `moment` (seconds since the epoch); half-written ones are removed on the way."""
-        for path in self._directory.glob("*/*"):
-            if path.stat().st_mtime >= moment:
+        """Of files last stored before `moment` (seconds since the epoch).
+
+        What a crash left is put right on the way: half-written files go, and what was moved aside comes back.
+        """
+        for path in list(self._directory.glob("*/*")):
+            if _stored_since(path, moment):
                 continue
-            if path.name.startswith("."):
-                path.unlink(missing_ok=True)
-            else:
+            if not path.name.startswith("."):
                 yield path.name
+            elif path.suffix == ASIDE and not self._path(path.stem[1:]).exists():
+                path.rename(self._path(path.stem[1:]))
+                yield path.stem[1:]
+            else:
+                path.unlink(missing_ok=True)
 
     def remove(self, digest: str, *, unless_stored_since: float) -> bool:
-        """Nothing comes between the look and the removal: neither lets another greenlet run."""
+        return self._removed_if(digest, lambda found: found.st_mtime < unless_stored_since)
+
+    def _removed_if(self, digest: str, may_go: Callable[[os.stat_result], bool]) -> bool:
+        """Moves the file aside and looks again: a store at the same moment made it young before, or writes it anew."""
         path = self._path(digest)
+        aside = path.with_name(f".{digest}{ASIDE}")
         try:
-            if path.stat().st_mtime >= unless_stored_since:
+            if not may_go(path.stat()):
                 return False
-            path.unlink()
+            path.rename(aside)
+            if not may_go(aside.stat()):
+                aside.rename(path)
+                return False
+            aside.unlink()
         except FileNotFoundError:
             return False
         return True
@@ -69,14 +113,47 @@ class AttachmentFiles:
         return self._directory / digest[:2] / digest
 
 
-def _write_whole(path: Path, content: bytes) -> None:
+def _stored_since(path: Path, moment: float) -> bool:
+    try:
+        return path.stat().st_mtime >= moment
+    except FileNotFoundError:
+        return False
+
+
+def _made_young(path: Path) -> bool:
+    try:
+        os.utime(path)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def _written(path: Path, content: bytes) -> Mark | None:
+    """Whole or not at all. None: somebody else was faster with the same content."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".", delete=False) as file:
+    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".") as file:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
-    Path(file.name).replace(path)
-    descriptor = os.open(path.parent, os.O_RDONLY)
+        written = os.fstat(file.fileno())
+        while not _linked(Path(file.name), path):
+            if _made_young(path):
+                return None
+    _sync(path.parent)
+    return written.st_ino, written.st_mtime_ns
+
+
+def _linked(file: Path, path: Path) -> bool:
+    """Never over another file: that may be somebody's, who would lose it when this one is taken back."""
+    try:
+        path.hardlink_to(file)
+    except FileExistsError:
+        return False
+    return True
+
+
+def _sync(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

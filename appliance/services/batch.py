@@ -1,24 +1,27 @@
 """Accepts many messages at once: each is judged on its own, and all that are accepted are one durable write."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from appliance.clock import Clock
 from appliance.db.database import Database
-from appliance.errors import FieldError, InvalidInput
-from appliance.services import admission, idempotency, storing
+from appliance.errors import FieldError, QuotaUsedUp
+from appliance.services import admission, allowance, idempotency, storing
 from appliance.services.idempotency import Once
+from appliance.services.key_limits import KeyLimits, Quota
 from appliance.services.outbox import Outbox
 from appliance.services.pace import Pace
 from appliance.services.storing import NewMessage
 from appliance.services.submit_message import Accepted, SubmitMessage, Submitter
 
+UTC = ZoneInfo("UTC")
 STEP = 25  # messages between two looks at the time
 
 Refusal = tuple[FieldError, ...]
@@ -31,18 +34,33 @@ class BatchAnswer:
 
     results: tuple[Accepted | Refusal, ...]
     replayed: bool = False
+    quota: Quota | None = None
 
     @property
     def accepted(self) -> int:
         return sum(isinstance(one, Accepted) for one in self.results)
 
 
+@dataclass(frozen=True, slots=True)
+class Form:
+    """How the messages came: the list that they stood in, and the fields that all of them share."""
+
+    place: str = "messages"
+    shared: Set[str] = frozenset()
+
+
+EACH_ITS_OWN = Form()
+
+
 class BatchSubmission:
-    def __init__(self, database: Database, outbox: Outbox, *, hostname: str, clock: Clock) -> None:
+    def __init__(
+        self, database: Database, outbox: Outbox, *, hostname: str, clock: Clock, zone: ZoneInfo = UTC
+    ) -> None:
         self._database = database
         self._outbox = outbox
         self._hostname = hostname
         self._clock = clock
+        self._zone = zone
 
     def submit(
         self,
@@ -51,60 +69,88 @@ class BatchSubmission:
         *,
         atomic: bool = False,
         once: Once | None = None,
+        form: Form = EACH_ITS_OWN,
     ) -> BatchAnswer:
         """Durable when it returns. `items` holds the refusal of a message where it was found to be wrong already.
 
         Raises:
             InvalidInput: no message was accepted; with `atomic`, one of them was refused. Names `messages[3].to[0]`.
+                Or a field that all share is wrong: it is named once, by itself.
+            NotAllowed: the same, when all that is wrong is that the API key may not.
+            QuotaUsedUp: the API key may not submit as many messages today as could be accepted; none was.
             IdempotencyKeyReused: the key came before with another body.
             StorageUnavailable: nothing was accepted.
         """
-        named = [storing.named(one, self._hostname) if isinstance(one, SubmitMessage) else one for one in items]
+        named = [self._named(one, submitter.limits) if isinstance(one, SubmitMessage) else one for one in items]
         try:
-            answer = self._store(named, submitter, atomic, once)
+            answer = self._store(named, submitter, atomic, once, form)
         except IntegrityError:
             # on a database server two batches with one key can race: the second finds the first's answer
-            answer = self._store(named, submitter, atomic, once)
+            answer = self._store(named, submitter, atomic, once, form)
         self._outbox.notify()
         return answer
 
+    def _named(self, command: SubmitMessage, limits: KeyLimits) -> NewMessage:
+        return storing.named(allowance.applied(command, limits), self._hostname)
+
+    def earlier(self, once: Once) -> BatchAnswer | None:
+        """What was answered when the key came before: asked first, a repetition costs no rendering.
+
+        Raises IdempotencyKeyReused, StorageUnavailable.
+        """
+        now = self._clock()
+        found = self._database.write(lambda session: idempotency.earlier_answer(session, once, now))
+        return None if found is None else _replayed(found)
+
     def _store(
-        self, items: Sequence[NewMessage | Refusal], submitter: Submitter, atomic: bool, once: Once | None
+        self, items: Sequence[NewMessage | Refusal], submitter: Submitter, atomic: bool, once: Once | None, form: Form
     ) -> BatchAnswer:
         now = self._clock()
 
-        def write(session: Session) -> BatchAnswer:
+        def write(session: Session) -> BatchAnswer | QuotaUsedUp:
             earlier = idempotency.earlier_answer(session, once, now) if once else None
             if earlier is not None:
                 return _replayed(earlier)
-            admitted = _admit(session, items, now)
-            _require(admitted, atomic)
-            answer = BatchAnswer(tuple(_insert(session, admitted, submitter, now)))
+            admitted = _admit(session, items, submitter.limits, now)
+            _require(admitted, atomic, form)
+            new = sum(isinstance(one, NewMessage) for one in admitted)
+            quota = allowance.take(session, submitter, new, now, self._zone)
+            if isinstance(quota, QuotaUsedUp):
+                return quota
+            answer = BatchAnswer(tuple(_insert(session, admitted, submitter, now)), quota=quota)
             if once:
                 idempotency.remember(session, once, _remembered(answer), now)
             return answer
 
-        return self._database.write(write)
+        return allowance.given(self._database.write(write))
 
 
-def _admit(session: Session, items: Sequence[NewMessage | Refusal], now: datetime) -> list[NewMessage | Refusal]:
-    """What can be wrong only now is a refusal as well."""
+def _admit(
+    session: Session, items: Sequence[NewMessage | Refusal], limits: KeyLimits, now: datetime
+) -> list[NewMessage | Refusal]:
+    """What can be wrong only now, or only for this API key, is a refusal as well."""
     commands = [one.command for one in items if isinstance(one, NewMessage)]
     accounts = admission.accounts_named(session, commands)
-    return [
-        tuple(admission.errors(one.command, accounts, now)) or one if isinstance(one, NewMessage) else one
-        for one in items
-    ]
+
+    def judged(one: NewMessage) -> NewMessage | Refusal:
+        wrong = allowance.errors(one.command, limits) or admission.errors(one.command, accounts, now)
+        return tuple(wrong) or one
+
+    return [judged(one) if isinstance(one, NewMessage) else one for one in items]
 
 
-def _require(items: Sequence[NewMessage | Refusal], atomic: bool) -> None:
+def _require(items: Sequence[NewMessage | Refusal], atomic: bool, form: Form) -> None:
     refused = [(index, one) for index, one in enumerate(items) if not isinstance(one, NewMessage)]
+    in_common = dict.fromkeys(error for _, errors in refused for error in errors if error.field in form.shared)
+    if in_common:
+        raise allowance.refusal(in_common)
     if len(refused) == len(items) or (atomic and refused):
-        raise InvalidInput(_in_batch(index, error) for index, errors in refused for error in errors)
+        wrong = (_in_batch(form.place, index, error) for index, errors in refused for error in errors)
+        raise allowance.refusal(wrong)
 
 
-def _in_batch(index: int, error: FieldError) -> FieldError:
-    place = f"messages[{index}]"
+def _in_batch(place: str, index: int, error: FieldError) -> FieldError:
+    place = f"{place}[{index}]"
     return FieldError(f"{place}.{error.field}" if error.field else place, error.message, error.code)
 
 

@@ -5,13 +5,19 @@ from dataclasses import dataclass
 from appliance.services.account_test import AccountTest
 from appliance.services.api_keys import ApiKeys
 from appliance.services.attachments import Attachments
+from appliance.services.backups import Backups
 from appliance.services.batch import BatchSubmission
+from appliance.services.box import Box
+from appliance.services.bulk import Bulk
 from appliance.services.delivery import Delivery
 from appliance.services.dry_run import DryRun
+from appliance.services.job_runs import JobRuns
+from appliance.services.jobs import Jobs
 from appliance.services.mailbox import Mailbox
 from appliance.services.messages import Messages
 from appliance.services.periodic import Periodic
 from appliance.services.raw_messages import RawMessages
+from appliance.services.retention import Retention
 from appliance.services.sender_accounts import SenderAccounts
 from appliance.services.setup import Setup
 from appliance.services.storage import Storage
@@ -20,6 +26,9 @@ from appliance.services.suppressions import Suppressions
 from appliance.services.template_rendering import TemplateRendering
 from appliance.services.templates import Templates
 from appliance.services.users import Users
+from appliance.services.webhook_courier import WebhookCourier
+from appliance.services.webhook_endpoints import WebhookEndpoints
+from appliance.services.webhook_replay import WebhookReplay
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +37,9 @@ class Services:
     batches: BatchSubmission
     dry_run: DryRun
     messages: Messages
+    bulk: Bulk
+    jobs: Jobs
+    job_runs: JobRuns
     raw_messages: RawMessages
     delivery: Delivery
     sender_accounts: SenderAccounts
@@ -38,7 +50,13 @@ class Services:
     template_rendering: TemplateRendering
     mailbox: Mailbox
     periodic: Periodic
+    retention: Retention
+    box: Box
+    backups: Backups
     storage: Storage
     users: Users
     setup: Setup
     api_keys: ApiKeys
+    webhook_endpoints: WebhookEndpoints
+    webhook_courier: WebhookCourier
+    webhook_replay: WebhookReplay

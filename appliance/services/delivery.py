@@ -22,6 +22,7 @@ from appliance.db.models.message import MessageStatus, Reason
 from appliance.db.queries import outgoing, suppressions
 from appliance.db.queries.outgoing import OutgoingMessage
 from appliance.errors import StorageUnavailable
+from appliance.histogram import PATIENCE, Histogram
 from appliance.mail import retry
 from appliance.services import record, suppressed
 from appliance.services.account_days import routing_at
@@ -63,6 +64,8 @@ class Delivery:
         self._on_recovery = on_recovery
         self._patience = threading.Event()
         self.outcomes: Counter[str] = Counter()  # of all attempts of this process, by the state that they led to
+        self.durations = Histogram(PATIENCE)  # seconds from when a message was to go to its being sent
+        self.latencies: dict[str, Histogram] = {}  # seconds of an attempt, by sender account
 
     def deliver(self, message_ids: Sequence[str], claim_id: str) -> dict[str, int]:
         """Sends what this claim still holds; returns how many messages came to which state.
@@ -105,6 +108,7 @@ class Delivery:
                 continue
             verdict = self._attempt(message, account)
             tally[verdict.status] += 1
+            self._measure(verdict)
         self._record_and_begin(verdict, None)
         return tally
 
@@ -156,6 +160,14 @@ class Delivery:
         at = Circumstances(self._clock(), self._settings, reserved_on, back_at, recovered)
         return judge(message, tuple(attempts), at)
 
+    def _measure(self, verdict: Verdict) -> None:
+        for attempt in verdict.attempts:
+            if attempt.account_id not in self.latencies:
+                self.latencies[attempt.account_id] = Histogram()
+            self.latencies[attempt.account_id].add(attempt.duration_ms / 1000)
+        if verdict.status in (MessageStatus.SENT, MessageStatus.PARTIALLY_SENT):
+            self.durations.add(max(0.0, (self._clock() - verdict.message.age_from).total_seconds()))
+
     def _try_account(self, message: OutgoingMessage, account: SenderAccount) -> Attempt | Verdict:
         if message.expired(self._clock()):
             return expired(message)
@@ -186,10 +198,9 @@ class Delivery:
             )
             SenderAccount.refund(session, broken.id, 1, day=first_day)
             routing = routing_at(session, now, self._zone)
-            pinned = message.account_id if message.pinned else None
-            account = routing.pick(pinned, excluding=tried)
+            account = routing.pick(message.choice, excluding=tried)
             if account is None or not self._take_over(session, message, account, now, today):
-                return None, routing.obstacle(pinned).until
+                return None, routing.obstacle(message.choice).until
             return account, None
 
         return self._insist(write)
@@ -203,7 +214,7 @@ class Delivery:
             return False
         return Message.change_account(
             session, message.id, claim_id=message.claim_id, account_id=account.id, day=today
-        ) and SenderAccount.reserve(session, account.id, 1, today=today)
+        ) and SenderAccount.reserve(session, account.id, 1, today=today, now=now)
 
 
 def _log(verdict: Verdict) -> None:

@@ -12,12 +12,14 @@ from appliance.db.database import Database
 from appliance.db.models import Message, Recipient, SenderAccount
 from appliance.db.models.message import MessageStatus, Reason
 from appliance.db.models.recipient import RecipientKind, RecipientStatus
-from appliance.db.queries import outbox, suppressions
+from appliance.db.queries import box, outbox, suppressions
+from appliance.db.queries.box import Pause
 from appliance.db.queries.outgoing import OutgoingAttachment, OutgoingMessage, OutgoingRecipient
 from appliance.errors import InvalidInput
-from appliance.services import admission, storing
+from appliance.services import admission, allowance, storing
 from appliance.services.composition import CannotCompose, Composition, FileSource, RunNative
 from appliance.services.explanation import Scene, explain
+from appliance.services.key_limits import NO_LIMITS, KeyLimits
 from appliance.services.routing import Obstacle, Routing
 from appliance.services.storing import NewMessage
 from appliance.services.submit_message import SubmitMessage
@@ -57,28 +59,33 @@ class DryRun:
         self._zone = zone
         self._clock = clock
 
-    def run(self, command: SubmitMessage, contents: Mapping[str, bytes]) -> DryRunResult:
-        """`contents`: by SHA-256, the attachments that are not among the files.
+    def run(self, command: SubmitMessage, contents: Mapping[str, bytes], limits: KeyLimits = NO_LIMITS) -> DryRunResult:
+        """`contents`: by SHA-256, the attachments that are not among the files. `limits`: of the API key that asks.
 
         Raises:
-            InvalidInput: as `Submission.submit` does.
+            InvalidInput, NotAllowed: as `Submission.submit` does.
         """
         now = self._clock()
+        command = allowance.applied(command, limits)
+        allowance.require(command, limits)
+        choice = command.account or limits.choice
         message = storing.named(command, self._hostname)
         with self._database.read() as session:
             _admit(session, command, now)
             recipients = _recipients(session, command, now)
             accounts = {account.id: account for account in outbox.accounts(session)}
+            pause = box.pause(session)
         routing = Routing(
             accounts.values(), now=now, today=local_date(now, self._zone), midnight=next_midnight(now, self._zone)
         )
-        account = routing.pick(command.account)
-        outcome = _outcome(command, recipients, None if account else routing.obstacle(command.account), now)
-        writer = account or _most_likely(accounts, command)
+        account = routing.pick(choice)
+        outcome = _outcome(command, recipients, None if account else routing.obstacle(choice), now)
+        outcome.allowed_accounts = limits.choice
+        writer = account or _most_likely(accounts, choice)
         raw, trouble = self._written(message, recipients, writer, contents)
         if trouble:
             outcome = Message(status=MessageStatus.FAILED, reason=Reason.INVALID, detail=trouble)
-        explanation = _explanation(outcome, recipients, accounts, account, now, self._zone)
+        explanation = _explanation(outcome, recipients, accounts, account, now, self._zone, pause)
         status = MessageStatus(outcome.status)
         return DryRunResult(status, outcome.reason, outcome.due_at, explanation, writer, recipients, raw)
 
@@ -153,11 +160,10 @@ def _outcome(
     return message
 
 
-def _most_likely(accounts: Mapping[str, SenderAccount], command: SubmitMessage) -> SenderAccount | None:
+def _most_likely(accounts: Mapping[str, SenderAccount], choice: str | None) -> SenderAccount | None:
     """What it would be written with once it can go."""
-    if command.account is not None:
-        return accounts.get(command.account)
-    return max(accounts.values(), key=lambda account: (account.active, account.priority), default=None)
+    named = accounts if choice is None else [one for one in choice.split() if one in accounts]
+    return max((accounts[one] for one in named), key=lambda account: (account.active, account.priority), default=None)
 
 
 def _explanation(
@@ -167,11 +173,12 @@ def _explanation(
     account: SenderAccount | None,
     now: datetime,
     zone: ZoneInfo,
+    pause: Pause | None,
 ) -> str:
-    if outcome.status == MessageStatus.QUEUED and account is not None:
+    if outcome.status == MessageStatus.QUEUED and account is not None and pause is None:
         return f"It would go out at once, through the sender account {account.name!r}."
     those = [Recipient(email=one.email, status=one.status, reply_text="") for one in recipients]
-    return f"If it were submitted now: {explain(Scene(outcome, those, accounts, now, zone))}"
+    return f"If it were submitted now: {explain(Scene(outcome, those, accounts, now, zone, pause=pause))}"
 
 
 def _outgoing(
@@ -183,7 +190,7 @@ def _outgoing(
         claim_id="",
         account_id=account.id,
         claim_day="",
-        pinned=command.account is not None,
+        choice=None,
         attempts=0,
         subject=command.subject,
         sender_email=command.sender.email if command.sender else None,
@@ -195,6 +202,7 @@ def _outgoing(
         rfc_message_id=message.rfc_message_id,
         request_id="",
         first_due_at=command.due_at(now),
+        age_from=command.due_at(now),
         recipients=tuple(recipients),
         attachments=tuple(
             OutgoingAttachment(one.filename, one.content_type, one.content_id, one.size, one.sha256)

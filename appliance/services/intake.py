@@ -22,6 +22,7 @@ __all__ = [
     "email",
     "headers",
     "instant",
+    "limit_errors",
     "metadata",
     "plain_text",
     "subject",
@@ -188,9 +189,14 @@ def _depth_exceeds(value: object, levels: int) -> bool:
 
 def within_limits(command: SubmitMessage, limits: LimitsSettings) -> None:
     """Raises InvalidInput with every limit that the message as a whole is over."""
-    errors = [*_recipient_errors(command, limits), *_content_errors(command, limits)]
+    errors = limit_errors(command, limits)
     if errors:
         raise InvalidInput(errors)
+
+
+def limit_errors(command: SubmitMessage, limits: LimitsSettings) -> list[FieldError]:
+    """Every limit that the message as a whole is over."""
+    return [*_recipient_errors(command, limits), *_content_errors(command, limits)]
 
 
 def _recipient_errors(command: SubmitMessage, limits: LimitsSettings) -> list[FieldError]:

@@ -5,10 +5,12 @@ from sqlalchemy.orm import Session
 
 from appliance.clock import Clock
 from appliance.db.database import Database
-from appliance.db.models import KeptMail
-from appliance.db.models.base import insert_rows
+from appliance.db.models import AuditEntry, KeptMail
+from appliance.db.models.base import affected, insert_rows
+from appliance.db.models.sender_account import BUILT_IN_MAILBOX_ID
 from appliance.db.types import new_id
 from appliance.mail.transport import Envelope
+from appliance.services import audit
 
 
 class Mailbox:
@@ -33,9 +35,11 @@ class Mailbox:
 
     def empty(self) -> int:
         """Removes everything; returns how many mails there were."""
+        row = audit.entry("mailbox.emptied", BUILT_IN_MAILBOX_ID, {}, self._clock())
 
         def write(session: Session) -> int:
-            result = session.execute(delete(KeptMail))
-            return int(getattr(result, "rowcount", 0))
+            count = affected(session, delete(KeptMail))
+            AuditEntry.note(session, row | {"detail": {"count": count}})
+            return count
 
         return self._database.write(write)

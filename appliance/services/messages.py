@@ -8,10 +8,12 @@ from sqlalchemy.orm import Session
 
 from appliance.clock import Clock
 from appliance.db.database import Database
-from appliance.db.models import Message, Recipient
+from appliance.db.models import AuditEntry, Message, Recipient
 from appliance.db.models.message import MessageStatus, Reason
+from appliance.db.models.message_removal import remove_finished
 from appliance.db.queries import messages
-from appliance.errors import NotFound, WrongState
+from appliance.errors import ContentRemoved, NotFound, WrongState
+from appliance.services import audit
 from appliance.services.outbox import Outbox
 
 RELEASE_STEP = 500  # rows changed in one write, so that a release of a hundred thousand holds nobody up
@@ -26,21 +28,31 @@ class Messages:
     def cancel(self, message_id: str, *, api_key_id: str | None = None) -> None:
         """Raises NotFound, or WrongState when a worker holds it already or it has ended."""
         now = self._clock()
-        self._change(message_id, api_key_id, "cancelled", lambda s: Message.cancel(s, message_id, now=now))
+        self._change(message_id, api_key_id, "cancelled", lambda s: bool(Message.cancel(s, [message_id], now=now)))
 
     def retry(self, message_id: str, *, api_key_id: str | None = None) -> None:
-        """Queues it again for those recipients that were not accepted. Raises NotFound or WrongState."""
+        """Queues it again for those recipients that were not accepted. Raises NotFound, WrongState, ContentRemoved."""
         now = self._clock()
 
         def write(session: Session) -> bool:
-            if not Message.retry(session, message_id, now=now):
-                _require_in_time(session, message_id, now)
+            if not Message.retry(session, [message_id], now=now):
+                _require_content_and_time(session, message_id, now)
                 return False
-            Recipient.retry(session, message_id)
+            Recipient.retry(session, [message_id])
             return True
 
         self._change(message_id, api_key_id, "retried", write)
         self._outbox.notify()
+
+    def delete(self, message_id: str) -> None:
+        """For good, with all that is known of it. Raises NotFound, or WrongState while it has not ended."""
+
+        def write(session: Session) -> bool:
+            if not remove_finished(session, [message_id]):
+                raise WrongState("Only a message that has ended can be deleted. Cancel it, or let it go out first.")
+            return True
+
+        self._change(message_id, None, "deleted", write)
 
     def release_held(self, reasons: Iterable[Reason]) -> int:
         """Queues what was held for one of `reasons`; what still cannot go is held again with today's reason.
@@ -61,18 +73,23 @@ class Messages:
         return ids
 
     def _change(self, message_id: str, api_key_id: str | None, verb: str, change: Callable[[Session], bool]) -> None:
+        row = audit.entry(f"message.{verb}", message_id, {}, self._clock())
+
         def write(session: Session) -> None:
             status = messages.status_of(session, message_id, api_key_id)
             if status is None:
                 raise NotFound("message", message_id)
             if not change(session):
                 raise WrongState(f"The message cannot be {verb}: it is {_WORDS.get(status, status)}.")
+            AuditEntry.note(session, row | {"detail": {"was": status}})
 
         self._database.write(write)
 
 
-def _require_in_time(session: Session, message_id: str, now: datetime) -> None:
+def _require_content_and_time(session: Session, message_id: str, now: datetime) -> None:
     message = session.get(Message, message_id)
+    if message is not None and message.content_removed_at is not None:
+        raise ContentRemoved("The message cannot be retried: its content is no longer kept. Submit it anew.")
     if message is not None and message.expires_at is not None and message.expires_at <= now:
         raise WrongState("The message cannot be retried: it has expired. Submit it anew, with a later 'expires_at'.")
 

@@ -15,13 +15,15 @@ from appliance.config.settings import DispatcherSettings
 from appliance.db.database import Database
 from appliance.db.models import Message, SenderAccount
 from appliance.db.models.message import Priority
-from appliance.db.queries import outbox
+from appliance.db.queries import box, outbox
 from appliance.db.queries.outbox import Due
 from appliance.db.types import new_id
 from appliance.services.account_days import routing_at
 from appliance.services.expiry import expire
 from appliance.services.in_flight import Claim
 from appliance.services.routing import Obstacle, Routing
+
+MOST_SET_ASIDE = 200  # messages in one round
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +56,15 @@ class Outbox:
         self._woken.clear()
 
     def has_due(self) -> bool:
+        """Nothing is while the box is paused."""
         with self._database.read() as session:
-            return outbox.has_due(session, now=self._clock())
+            return box.pause(session) is None and outbox.has_due(session, now=self._clock())
 
     def claim(self, free_slots: int, free_high_slots: int) -> Round:
-        """Moves due messages to `sending` with their account's quota reserved, or to `held` when none can take them."""
+        """Moves due messages to `sending` with their account's quota reserved, or to `held` when none can take them.
+
+        While the box is paused it moves nothing.
+        """
         now = self._clock()
         return self._database.write(lambda session: self._claim(session, free_slots, free_high_slots, now))
 
@@ -88,12 +94,15 @@ class Outbox:
             return claim_ids - outbox.claims_open(session, claim_ids)
 
     def _claim(self, session: Session, free_slots: int, free_high_slots: int, now: datetime) -> Round:
+        if box.pause(session) is not None:
+            return Round()
         routing = routing_at(session, now, self._zone)
-        claimant = _Claimant(session, routing, self._settings.batch_size, self._new_claim(now))
+        claimant = _Claimant(session, routing, self._settings.batch_size, self._new_claim(now), now)
         high = claimant.take([Priority.HIGH], free_high_slots + free_slots, now)
         claims = [replace(claim, high_priority=index < free_high_slots) for index, claim in enumerate(high)]
         free_slots -= max(0, len(high) - free_high_slots)
         claims += claimant.take([Priority.NORMAL, Priority.LOW], free_slots, now)
+        claimant.set_aside(now)
         return Round(claims, claimant.held, more=claimant.more)
 
     def _new_claim(self, now: datetime) -> "ClaimMaker":
@@ -103,7 +112,7 @@ class Outbox:
             claim = Claim(new_id(self.claim_prefix[:-1]), account_id, tuple(ids))
             if probe and not SenderAccount.probe(session, account_id, now=now, until=lease_until):
                 return None
-            if not SenderAccount.reserve(session, account_id, len(ids), today=today):
+            if not SenderAccount.reserve(session, account_id, len(ids), today=today, now=now):
                 return None  # another box was faster: they stay due
             Message.claim(session, ids, claim_id=claim.id, account_id=account_id, day=today, lease_until=lease_until)
             return claim
@@ -120,11 +129,14 @@ ClaimMaker = Callable[..., Claim | None]
 class _Claimant:
     """One claim of the outbox inside one transaction."""
 
-    def __init__(self, session: Session, routing: Routing, batch_size: int, make: ClaimMaker) -> None:
+    def __init__(self, session: Session, routing: Routing, batch_size: int, make: ClaimMaker, now: datetime) -> None:
         self._session = session
         self._routing = routing
         self._batch_size = batch_size
         self._make = make
+        routes = (None, *outbox.due_routes(session, now=now))
+        self._open = [route for route in routes if routing.offers(route)]
+        self._closed = [route for route in routes if not routing.offers(route)]
         self.held = 0
         self.more = False
 
@@ -132,7 +144,7 @@ class _Claimant:
         if slots <= 0:
             return []
         limit = slots * self._batch_size
-        messages = outbox.due(self._session, priorities, now=now, limit=limit)
+        messages = outbox.due(self._session, priorities, now=now, limit=limit, routes=self._open)
         routed, stuck = self._route(self._in_time(messages, now))
         self._hold(stuck)
         batches = _divide(routed, slots, self._batch_size)
@@ -145,9 +157,16 @@ class _Claimant:
         )
         return [claim for claim in made if claim is not None]
 
+    def set_aside(self, now: datetime) -> None:
+        """Holds what has no account to go out through, some at a time: it must not keep what has one from going."""
+        messages = outbox.due(self._session, list(Priority), now=now, limit=MOST_SET_ASIDE, routes=self._closed)
+        _, stuck = self._route(self._in_time(messages, now))
+        self._hold(stuck)
+        self.more = self.more or len(messages) == MOST_SET_ASIDE
+
     def _in_time(self, messages: Sequence[Due], now: datetime) -> list[Due]:
         """Those whose expiry is not past; the others end here."""
-        late = [message_id for message_id, _, expires_at in messages if expires_at is not None and expires_at <= now]
+        late = [message_id for message_id, _, expires_at, _ in messages if expires_at is not None and expires_at <= now]
         if not late:
             return list(messages)
         expire(self._session, late, now)
@@ -156,17 +175,17 @@ class _Claimant:
     def _route(self, messages: Sequence[Due]) -> tuple[dict[str, list[str]], dict[str | None, list[str]]]:
         routed: dict[str, list[str]] = {}
         stuck: dict[str | None, list[str]] = {}
-        for message_id, pinned, _expires_at in messages:
-            account = None if pinned in stuck else self._routing.pick(pinned)
+        for message_id, choice, *_ in messages:
+            account = None if choice in stuck else self._routing.pick(choice)
             if account is None:
-                stuck.setdefault(pinned, []).append(message_id)
+                stuck.setdefault(choice, []).append(message_id)
             else:
                 routed.setdefault(account.id, []).append(message_id)
         return routed, stuck
 
     def _hold(self, stuck: dict[str | None, list[str]]) -> None:
-        for pinned, ids in stuck.items():
-            obstacle: Obstacle = self._routing.obstacle(pinned)
+        for choice, ids in stuck.items():
+            obstacle: Obstacle = self._routing.obstacle(choice)
             self.held += Message.hold(self._session, ids, reason=obstacle.reason, detail="", until=obstacle.until)
 
     def _return_unused(self, routed: dict[str, list[str]], batches: list[tuple[str, list[str]]]) -> None:

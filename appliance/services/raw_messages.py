@@ -5,7 +5,7 @@ from sqlalchemy.orm import Session
 from appliance.db.database import Database
 from appliance.db.models import SenderAccount
 from appliance.db.queries import accounts, outgoing
-from appliance.errors import NotFound, WrongState
+from appliance.errors import ContentRemoved, NotFound, WrongState
 from appliance.services.composition import CannotCompose, Composition
 
 
@@ -20,11 +20,14 @@ class RawMessages:
         Raises:
             NotFound: there is no such message, or it belongs to another key than `api_key_id`.
             WrongState: there is no account that it could go out through, or it cannot be written.
+            ContentRemoved: its body or its attachments reached their age.
         """
         with self._database.read() as session:
             message = outgoing.one(session, message_id, api_key_id=api_key_id)
             if message is None:
                 raise NotFound("message", message_id)
+            if message.content_removed:
+                raise ContentRemoved("The content of the message is no longer kept ([retention] in the configuration).")
             account = _account(session, message_id)
         if account is None:
             raise WrongState("Who it comes from is not known yet: there is no sender account.")

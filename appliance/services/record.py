@@ -15,8 +15,8 @@ def verdict(session: Session, verdict: Verdict, now: datetime) -> bool:
     """Records attempts, recipients, state and quota. False: the claim was lost, so only the attempts were written."""
     attempts(session, verdict)
     _suppress(session, verdict, now)
-    _settle_account(session, verdict)
-    if not _move(session, verdict, now):
+    _settle_account(session, verdict, now)
+    if not (_move(session, verdict, now) or _move_late(session, verdict, now)):
         return False
     _settle_recipients(session, verdict, now)
     return True
@@ -57,6 +57,7 @@ def _move(session: Session, verdict: Verdict, now: datetime) -> bool:
             detail=verdict.detail,
             attempts=verdict.rounds,
             now=now,
+            account_id=_last_account(verdict),
         )
     return Message.put_back(
         session,
@@ -67,7 +68,23 @@ def _move(session: Session, verdict: Verdict, now: datetime) -> bool:
         detail=verdict.detail,
         due_at=verdict.due_at,
         attempts=verdict.rounds,
+        now=now,
+        account_id=_last_account(verdict),
     )
+
+
+def _move_late(session: Session, verdict: Verdict, now: datetime) -> bool:
+    """A worker that stood still for so long that its message was rescued knows better, if a server accepted it."""
+    account_id = _last_account(verdict)
+    if not verdict.used or not verdict.final or account_id is None:
+        return False
+    return Message.finish_late(
+        session, verdict.message.id, status=verdict.status, attempts=verdict.rounds, now=now, account_id=account_id
+    )
+
+
+def _last_account(verdict: Verdict) -> str | None:
+    return verdict.attempts[-1].account_id if verdict.attempts else None
 
 
 def _settle_recipients(session: Session, verdict: Verdict, now: datetime) -> None:
@@ -91,9 +108,9 @@ def _suppress(session: Session, verdict: Verdict, now: datetime) -> None:
     Suppression.put_refused(session, [entry.row(SuppressionSource.REFUSAL, now) for entry in entries])
 
 
-def _settle_account(session: Session, verdict: Verdict) -> None:
+def _settle_account(session: Session, verdict: Verdict, now: datetime) -> None:
     if verdict.reserved_on is not None and not verdict.used:
         account_id, day = verdict.reserved_on
         SenderAccount.refund(session, account_id, 1, day=day)
     if verdict.recovered_account_id is not None:
-        SenderAccount.close_breaker(session, verdict.recovered_account_id)
+        SenderAccount.close_breaker(session, verdict.recovered_account_id, now=now)

@@ -80,7 +80,7 @@ class Rescue:
 
     def _mark_uncertain(self, session: Session, message: Message, now: datetime) -> None:
         rounds = message.attempts + 1
-        status, due_at = after_uncertain(rounds, message.first_due_at, now, self._settings)
+        status, due_at = after_uncertain(rounds, message.age_from, now, self._settings)
         insert_rows(session, DeliveryAttempt, _attempt(message, rounds, now))
         Message.put_back(
             session,
@@ -91,6 +91,8 @@ class Rescue:
             detail=UNCERTAIN,
             due_at=before_expiry(due_at, message.expires_at),
             attempts=rounds,
+            now=now,
+            account_id=message.claim_account_id,
         )
 
 
@@ -104,6 +106,7 @@ def _queue_again(session: Session, message: Message, now: datetime) -> None:
         detail="",
         due_at=now,
         attempts=message.attempts,
+        now=now,
     )
 
 

@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from math import inf
+from operator import attrgetter
 
 from appliance.db.models import SenderAccount
 from appliance.db.models.message import Reason
@@ -17,52 +19,71 @@ class Obstacle:
     until: datetime | None
 
 
-@dataclass(slots=True)
 class _Seat:
-    account: SenderAccount
-    state: AccountState
-    room: int | None
-    taken: int = 0
+    """What is asked for every message stands ready: asking the account each time is most of what a claim costs."""
 
-    def offers(self) -> bool:
-        if self.state is AccountState.PROBING:
-            return self.taken == 0  # one message tries whether the account works again
-        return self.state is AccountState.READY and (self.room is None or self.taken < self.room)
+    __slots__ = ("account", "id", "left", "rank", "state")
 
-    def rank(self, today: str) -> tuple[int, int, str]:
-        """Higher priority first, then fewest sent today."""
-        return (-self.account.priority, self.account.sent_on(today) + self.taken, self.account.id)
+    def __init__(self, account: SenderAccount, now: datetime, today: str) -> None:
+        self.account = account
+        self.state = account.state(now, today)
+        self.id = account.id
+        self.left = _places(self.state, account.remaining(today))  # messages that it takes yet
+        self.rank = (-account.priority, account.sent_on(today), account.id)  # higher priority, then fewest sent today
+
+    def take(self, count: int) -> None:
+        """Negative: gives back."""
+        priority, sent, id_ = self.rank
+        self.left -= count
+        self.rank = (priority, sent + count, id_)
+
+
+_RANK = attrgetter("rank")
+
+
+def _places(state: AccountState, room: int | None) -> float:
+    """How many messages an account takes."""
+    if state is AccountState.PROBING:
+        return 1  # which tries whether the account works again
+    if state is not AccountState.READY:
+        return 0
+    return inf if room is None else room
 
 
 class Routing:
-    """The accounts as they stand at one moment. `pick` remembers what it gave away; `taken` says it, to be reserved."""
+    """The accounts as they stand at one moment. `pick` remembers what it gave away, to be reserved.
+
+    A `choice` is that of a message: the ids of the accounts it may go out through, apart by spaces, or None for all.
+    """
 
     def __init__(self, accounts: Iterable[SenderAccount], *, now: datetime, today: str, midnight: datetime) -> None:
-        self._today = today
         self._midnight = midnight
-        self._seats = {
-            account.id: _Seat(account, account.state(now, today), account.remaining(today)) for account in accounts
-        }
+        self._seats = {account.id: _Seat(account, now, today) for account in accounts}
+        self._known: dict[str | None, list[_Seat]] = {}
 
-    def pick(self, pinned: str | None, *, excluding: frozenset[str] = frozenset()) -> SenderAccount | None:
-        open_seats = [seat for seat in self._candidates(pinned) if seat.offers() and seat.account.id not in excluding]
+    def pick(self, choice: str | None, *, excluding: frozenset[str] = frozenset()) -> SenderAccount | None:
+        open_seats = [seat for seat in self._candidates(choice) if seat.left > 0 and seat.id not in excluding]
         if not open_seats:
             return None
-        seat = min(open_seats, key=lambda seat: seat.rank(self._today))
-        seat.taken += 1
+        seat = min(open_seats, key=_RANK)
+        seat.take(1)
         return seat.account
+
+    def offers(self, choice: str | None) -> bool:
+        """Whether an account could take one more."""
+        return any(seat.left > 0 for seat in self._candidates(choice))
 
     def put_back(self, account_id: str, count: int) -> None:
         """What was picked and is not needed in this round."""
-        self._seats[account_id].taken -= count
+        self._seats[account_id].take(-count)
 
     def is_probe(self, account_id: str) -> bool:
         return self._seats[account_id].state is AccountState.PROBING
 
-    def obstacle(self, pinned: str | None) -> Obstacle:
-        candidates = self._candidates(pinned)
+    def obstacle(self, choice: str | None) -> Obstacle:
+        candidates = self._candidates(choice)
         if not candidates:
-            return Obstacle(Reason.NO_ACCOUNT if pinned is None else Reason.ACCOUNT_GONE, None)
+            return Obstacle(Reason.NO_ACCOUNT if choice is None else Reason.ACCOUNT_GONE, None)
         ways_out = [self._way_out(seat) for seat in candidates]
         timed = [way for way in ways_out if way.until is not None]
         return min(timed, key=lambda way: way.until or self._midnight) if timed else ways_out[0]
@@ -74,9 +95,14 @@ class Routing:
             return Obstacle(Reason.BREAKER, seat.account.breaker_until)
         return Obstacle(Reason.QUOTA, self._midnight)
 
-    def _candidates(self, pinned: str | None) -> list[_Seat]:
-        if pinned is not None:
-            return [self._seats[pinned]] if pinned in self._seats else []
+    def _candidates(self, choice: str | None) -> list[_Seat]:
+        if choice not in self._known:
+            self._known[choice] = self._named_by(choice)
+        return self._known[choice]
+
+    def _named_by(self, choice: str | None) -> list[_Seat]:
+        named = self._seats if choice is None else choice.split()
+        seats = [self._seats[account_id] for account_id in named if account_id in self._seats]
         # the built-in mailbox steps aside as soon as there is another account, so that no mail ends in it by surprise
-        others = [seat for seat in self._seats.values() if seat.account.id != BUILT_IN_MAILBOX_ID]
-        return others or list(self._seats.values())
+        others = [seat for seat in seats if seat.account.id != BUILT_IN_MAILBOX_ID]
+        return others or seats

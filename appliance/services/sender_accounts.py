@@ -11,7 +11,8 @@ from sqlalchemy.orm import Session
 from appliance.clock import Clock, local_date
 from appliance.config.vault import Vault
 from appliance.db.database import Database
-from appliance.db.models import SenderAccount
+from appliance.db.models import AuditEntry, SenderAccount
+from appliance.db.models.event import Event, EventKind, of_account
 from appliance.db.models.message import Reason
 from appliance.db.models.sender_account import BUILT_IN_MAILBOX_ID, TransportKind
 from appliance.db.queries import outbox
@@ -19,7 +20,7 @@ from appliance.db.types import new_id
 from appliance.errors import FieldError, InvalidInput, NotFound, WrongState
 from appliance.mail import addresses
 from appliance.mail.addresses import InvalidAddress
-from appliance.services import account_days
+from appliance.services import account_days, audit
 from appliance.services.messages import Messages
 
 DEFAULT_PORTS: Mapping[str, int] = {"none": 25, "starttls": 587, "tls": 465}
@@ -67,23 +68,32 @@ class SenderAccounts:
         form = check(form)
         account_id = new_id("acc")
         now = self._clock()
-        self._database.write(lambda session: session.add(self._new(account_id, form, now)))
+        row = audit.entry("account.created", account_id, _described(form), now)
+
+        def write(session: Session) -> None:
+            session.add(self._new(account_id, form, now))
+            AuditEntry.note(session, row)
+
+        self._database.write(write)
         self._messages.release_held(WAITING_FOR_ACCOUNTS)
         return account_id
 
     def change(self, account_id: str, changes: Mapping[str, Any]) -> None:
         """Sets the given fields of `AccountForm`. Raises NotFound, InvalidInput."""
         now = self._clock()
+        row = audit.entry("account.changed", account_id, {}, now)
 
         def write(session: Session) -> None:
             account = _existing(session, account_id)
-            form = check(_form_of(account, changes))
+            form, before = check(_form_of(account, changes)), _form_of(account, {})
+            _tell_of_use(session, account, form.active, now)
             _apply(account, form, now)
             if form.password:
                 account.password_encrypted = self._vault.encrypt(form.password)
             if not form.username:
                 account.password_encrypted = ""
             _forget_trouble(account)
+            AuditEntry.note(session, row | {"detail": _difference(before, form)})
 
         self._database.write(write)
         self._messages.release_held((*WAITING_FOR_ACCOUNTS, Reason.ACCOUNT_GONE))
@@ -101,10 +111,12 @@ class SenderAccounts:
         if account_id == BUILT_IN_MAILBOX_ID:
             raise WrongState("The built-in mailbox cannot be deleted; it steps aside once there is another account.")
         now = self._clock()
+        row = audit.entry("account.deleted", account_id, {}, now)
 
         def write(session: Session) -> None:
             account = _existing(session, account_id)
             account.deleted_at, account.active, account.password_encrypted = now, False, ""
+            AuditEntry.note(session, row | {"detail": {"name": account.name, "email": account.email}})
 
         self._database.write(write)
 
@@ -116,12 +128,15 @@ class SenderAccounts:
 
     def _set_active(self, account_id: str, *, active: bool) -> None:
         now = self._clock()
+        row = audit.entry("account.resumed" if active else "account.paused", account_id, {}, now)
 
         def write(session: Session) -> None:
             account = _existing(session, account_id)
+            _tell_of_use(session, account, active, now)
             account.active, account.updated_at = active, now
             if active:
                 _forget_trouble(account)
+            AuditEntry.note(session, row | {"detail": {"name": account.name}})
 
         self._database.write(write)
 
@@ -205,5 +220,25 @@ def _apply(account: SenderAccount, form: AccountForm, now: datetime) -> None:
     account.updated_at = now
 
 
+def _tell_of_use(session: Session, account: SenderAccount, active: bool, now: datetime) -> None:
+    """Pausing what is paused already is no news."""
+    if account.active is not active:
+        kind = EventKind.ACCOUNT_RESUMED if active else EventKind.ACCOUNT_PAUSED
+        Event.note(session, [of_account(kind, account.id, now)])
+
+
 def _forget_trouble(account: SenderAccount) -> None:
     account.breaker_until, account.breaker_failures = None, 0
+
+
+def _described(form: AccountForm) -> dict[str, Any]:
+    """For the audit: the password is told of, not told."""
+    values = {name: getattr(form, name) for name in AccountForm.__slots__ if name != "password"}
+    return values | {"password": "set" if form.password else "none"}
+
+
+def _difference(before: AccountForm, after: AccountForm) -> dict[str, Any]:
+    """What changed, as `{field: [before, after]}`."""
+    old, new = _described(before), _described(after)
+    changed = {name: [old[name], new[name]] for name in old if name != "password" and old[name] != new[name]}
+    return changed | ({"password": "changed"} if after.password else {})

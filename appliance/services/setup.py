@@ -4,10 +4,12 @@ import hmac
 import secrets
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from appliance.clock import Clock
+from appliance.services import audit
 from appliance.services.users import Users
 
 
@@ -56,7 +58,8 @@ class Setup:
         state = self.check(token)
         if state is not TokenState.GOOD:
             return state
-        user_id = self._users.create(name, password, first=True)
+        with audit.act_as(replace(audit.acting(), name="the setup link")):
+            user_id = self._users.create(name, password, first=True)
         with self._lock:
             self._token, self._expires_at = "", None
         return user_id

@@ -7,11 +7,13 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from appliance.db.models import Message, MessageAttachment, MessageBody, MessageTag, Recipient
+from appliance.db.models import Event, Message, MessageAttachment, MessageBody, MessageSearch, MessageTag, Recipient
 from appliance.db.models.base import insert_rows
+from appliance.db.models.event import EventKind, of_message
 from appliance.db.models.message import MessageStatus
 from appliance.db.models.recipient import RecipientKind, RecipientStatus
-from appliance.db.types import new_id
+from appliance.db.subject_text import searchable
+from appliance.db.types import new_id, number_of
 from appliance.mail.addresses import Address
 from appliance.mail.headers import new_message_id
 from appliance.services.submit_message import Accepted, SubmitMessage, Submitter
@@ -27,6 +29,15 @@ class NewMessage:
     command: SubmitMessage
 
 
+@dataclass(frozen=True, slots=True)
+class _Told:
+    id: str
+    api_key_id: str | None
+    template_id: str | None
+    tags: list[str]
+    priority: int
+
+
 def named(command: SubmitMessage, hostname: str) -> NewMessage:
     return NewMessage(new_id("msg"), new_message_id(hostname), command)
 
@@ -38,6 +49,8 @@ def insert(session: Session, messages: Sequence[NewMessage], submitter: Submitte
     insert_rows(session, Recipient, *(row for one in messages for row in _recipient_rows(one)))
     insert_rows(session, MessageAttachment, *(row for one in messages for row in _attachment_rows(one)))
     insert_rows(session, MessageTag, *(row for one in messages for row in _tag_rows(one)))
+    MessageSearch.add(session, [_search_row(one) for one in messages])
+    Event.note(session, (_accepted(one, submitter, now) for one in messages))
     suppressed = _keep_back(session, messages, now)
     return [
         Accepted(one.id, MessageStatus.SUPPRESSED if one.id in suppressed else one.command.status(now), now)
@@ -65,6 +78,7 @@ def _message_row(message: NewMessage, submitter: Submitter, now: datetime) -> di
         "tags": list(dict.fromkeys(command.tags)),
         "metadata": dict(command.metadata),
         "account_id": command.account,
+        "allowed_accounts": submitter.limits.choice,
         "template_id": command.used.id if command.used else None,
         "template_version": command.used.version if command.used else None,
         "template_locale": command.used.locale if command.used else None,
@@ -103,5 +117,21 @@ def _attachment_rows(message: NewMessage) -> Iterator[dict[str, Any]]:
     return ({"message_id": message.id, **asdict(one)} for one in message.command.attachments)
 
 
+def _accepted(message: NewMessage, submitter: Submitter, now: datetime) -> dict[str, Any]:
+    command = message.command
+    told = _Told(
+        message.id,
+        submitter.api_key_id,
+        command.used.id if command.used else None,
+        list(dict.fromkeys(command.tags)),
+        command.priority,
+    )
+    return of_message(EventKind.MESSAGE_ACCEPTED, told, now)
+
+
 def _tag_rows(message: NewMessage) -> Iterator[dict[str, Any]]:
     return ({"message_id": message.id, "tag": tag} for tag in dict.fromkeys(message.command.tags))
+
+
+def _search_row(message: NewMessage) -> dict[str, Any]:
+    return {"number": number_of(message.id), "message_id": message.id, "text": searchable(message.command.subject)}

@@ -1,26 +1,32 @@
 """Accepts a message: one durable write, then a signal. After that nothing can lose it."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from appliance.clock import Clock
 from appliance.db.database import Database
-from appliance.errors import InvalidInput
-from appliance.services import admission, idempotency, storing
+from appliance.errors import InvalidInput, QuotaUsedUp
+from appliance.services import admission, allowance, idempotency, storing
 from appliance.services.idempotency import Once
 from appliance.services.outbox import Outbox
 from appliance.services.submit_message import Accepted, SubmitMessage, Submitter
 
 __all__ = ["Accepted", "Submission", "SubmitMessage", "Submitter"]
 
+UTC = ZoneInfo("UTC")
+
 
 class Submission:
-    """`fill` gives a message that names a template its content, and returns any other as it is."""
+    """`fill` gives a message that names a template its content, and returns any other as it is.
+
+    `zone`: where the days of API keys' quotas begin at midnight.
+    """
 
     def __init__(
         self,
@@ -29,6 +35,7 @@ class Submission:
         *,
         hostname: str,
         clock: Clock,
+        zone: ZoneInfo = UTC,
         fill: Callable[[SubmitMessage], SubmitMessage] = lambda command: command,
     ) -> None:
         self._database = database
@@ -36,12 +43,15 @@ class Submission:
         self._fill = fill
         self._hostname = hostname
         self._clock = clock
+        self._zone = zone
 
     def submit(self, command: SubmitMessage, submitter: Submitter, idempotency_key: str | None = None) -> Accepted:
         """Durable when it returns.
 
         Raises:
             InvalidInput: the account or template does not exist, or a moment makes no sense by now.
+            NotAllowed: its key may not send from that address, or through that account.
+            QuotaUsedUp: its key may submit no more today.
             IdempotencyKeyReused: the key came before with another body.
             StorageUnavailable: nothing was accepted.
         """
@@ -51,6 +61,7 @@ class Submission:
             if earlier is not None:
                 return earlier
             command = self._fill(command)
+        command = allowance.applied(command, submitter.limits)
         try:
             accepted = self._store(command, submitter, once)
         except IntegrityError:
@@ -70,17 +81,21 @@ class Submission:
         now = self._clock()
         message = storing.named(command, self._hostname)
 
-        def write(session: Session) -> Accepted:
+        def write(session: Session) -> Accepted | QuotaUsedUp:
             earlier = idempotency.earlier_answer(session, once, now) if once else None
             if earlier is not None:
                 return _replayed(earlier)
+            allowance.require(command, submitter.limits)
             _admit(session, command, now)
+            quota = allowance.take(session, submitter, 1, now, self._zone)
+            if isinstance(quota, QuotaUsedUp):
+                return quota
             [accepted] = storing.insert(session, [message], submitter, now)
             if once:
                 idempotency.remember(session, once, _answer(accepted), now)
-            return accepted
+            return accepted if quota is None else replace(accepted, quota=quota)
 
-        return self._database.write(write)
+        return allowance.given(self._database.write(write))
 
 
 def _once(command: SubmitMessage, submitter: Submitter, key: str) -> Once:

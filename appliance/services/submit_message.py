@@ -8,6 +8,7 @@ from typing import Any
 from appliance.db.models.message import MessageStatus, Priority
 from appliance.mail.addresses import Address
 from appliance.services.attachments import StoredFile
+from appliance.services.key_limits import NO_LIMITS, KeyLimits, Quota
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,15 +66,19 @@ class SubmitMessage:
 
 @dataclass(frozen=True, slots=True)
 class Submitter:
-    """Who submits: an API key, or None for a person in the UI; and the request that it came with."""
+    """Who submits: an API key, or None for a person in the UI; the request that it came with; what the key allows."""
 
     api_key_id: str | None
     request_id: str = ""
+    limits: KeyLimits = NO_LIMITS
 
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
+    """`quota`: what the key has left, where it has a limit and the message was counted."""
+
     id: str
     status: str
     created_at: datetime
     replayed: bool = False
+    quota: Quota | None = None

@@ -6,24 +6,23 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
 from appliance.clock import Clock
 from appliance.db.database import Database
-from appliance.db.models import Message, Recipient, Suppression
-from appliance.db.models.message import WAITING
+from appliance.db.models import AuditEntry, Suppression
 from appliance.db.models.suppression import SuppressionSource
 from appliance.db.queries import suppressions
 from appliance.errors import NotFound
 from appliance.mail.addresses import InvalidAddress
-from appliance.services import suppression_csv
-from appliance.services.outbox import Outbox
+from appliance.services import audit, suppression_csv
 from appliance.services.suppression_csv import Refusal
 from appliance.services.suppression_entry import canonical, checked
+from appliance.services.suppression_release import SuppressionRelease
 
 STEP = 500  # rows changed in one write, so that a hundred thousand hold nobody up
 EXPORT_STEP = 1000
+RELEASED_AT_ONCE = 1000  # messages; more would keep whoever asks waiting
 MOST_REFUSED_SHOWN = 100
 
 RunNative = Callable[[Callable[[], Any]], Any]
@@ -33,13 +32,15 @@ RunNative = Callable[[Callable[[], Any]], Any]
 class Removal:
     """`stopped`: messages that it had kept from a recipient; `released`: those that now go there.
 
-    The rest were just being sent to others, cancelled, or past their expiry.
+    The rest were just being sent to others, cancelled, or past their expiry. With `job_id` they go there by and by, and
+    the job counts them.
     """
 
     id: str
     address: str
     stopped: int
     released: int = 0
+    job_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +55,9 @@ class Imported:
 class Suppressions:
     """`run_native` keeps reading a long list off the event loop."""
 
-    def __init__(self, database: Database, outbox: Outbox, *, run_native: RunNative, clock: Clock) -> None:
+    def __init__(self, database: Database, release: SuppressionRelease, *, run_native: RunNative, clock: Clock) -> None:
         self._database = database
-        self._outbox = outbox
+        self._release = release
         self._run_native = run_native
         self._clock = clock
 
@@ -72,11 +73,14 @@ class Suppressions:
         """
         now = self._clock()
         row = checked(address, reason, expires_at, now).row(source, now)
+        detail = {"address": row["address"], "reason": reason, "expires_at": expires_at and expires_at.isoformat()}
+        told = audit.entry("suppression.added", "", detail, now)
 
         def write(session: Session) -> str:
             Suppression.put(session, [row])
             entry = suppressions.one(session, row["address"])
             assert entry is not None  # put there in this very transaction
+            AuditEntry.note(session, told | {"target": entry.id})
             return entry.id
 
         return self._database.write(write)
@@ -84,17 +88,20 @@ class Suppressions:
     def remove(self, key: str, *, release: bool = False) -> Removal:
         """Takes off an entry by its id, address or domain. `release`: what it stopped goes out, to whom it was stopped.
 
-        Dying half-way through a release leaves the entry expired, and the same call goes on from there.
+        More than RELEASED_AT_ONCE messages go out by a job. Dying half-way through a release leaves the entry expired,
+        and the same call goes on from there.
 
         Raises:
             NotFound: it is not on the list.
         """
-        removal = self._database.write(partial(_take_off, key_of(key), release, self._clock()))
+        now = self._clock()
+        row = audit.entry("suppression.removed", "", {"release": release}, now)
+        removal = self._database.write(partial(_take_off, key_of(key), release, now, row))
         if not release:
             return removal
-        released = self._release(removal.id)
-        self._database.write(partial(_forget_released, removal.id, self._clock()))
-        return replace(removal, released=released)
+        if removal.stopped > RELEASED_AT_ONCE:
+            return replace(removal, job_id=self._release.later(removal.id, removal.address, removal.stopped))
+        return replace(removal, released=self._release.now(removal.id))
 
     def import_csv(self, content: bytes) -> Imported:
         """An entry for each row that is right; `suppression_csv.read` says how they look. Harmless twice.
@@ -106,6 +113,8 @@ class Suppressions:
         entries, refused = self._run_native(lambda: suppression_csv.read(content, now))
         for some in _steps([entry.row(SuppressionSource.IMPORT, now) for entry in entries]):
             self._database.write(partial(_put, some))
+        told = audit.entry("suppression.imported", "", {"imported": len(entries), "refused": len(refused)}, now)
+        self._database.write(lambda session: AuditEntry.note(session, told))
         return Imported(len(entries), len(refused), tuple(refused[:MOST_REFUSED_SHOWN]))
 
     def export_csv(self) -> Iterator[str]:
@@ -127,16 +136,6 @@ class Suppressions:
         with self._database.read() as session:
             return suppressions.by_address(session, now=now, after=after, limit=EXPORT_STEP)
 
-    def _release(self, suppression_id: str) -> int:
-        """Goes by age and looks at each message once: what is suppressed anew meanwhile is not released again."""
-        released, last = 0, ""
-        while step := self._database.write(partial(_release_step, suppression_id, last, self._clock())):
-            last, count = step
-            released += count
-        if released:
-            self._outbox.notify()
-        return released
-
 
 def key_of(text: str) -> str:
     """What `suppressions.one` looks for. Raises NotFound when it could not be on the list."""
@@ -152,7 +151,7 @@ def _put(rows: list[dict[str, Any]], session: Session) -> None:
     Suppression.put(session, rows)
 
 
-def _take_off(key: str, release: bool, now: datetime, session: Session) -> Removal:
+def _take_off(key: str, release: bool, now: datetime, row: dict[str, Any], session: Session) -> Removal:
     entry = suppressions.one(session, key)
     if entry is None:
         raise NotFound("suppression", key)
@@ -161,26 +160,9 @@ def _take_off(key: str, release: bool, now: datetime, session: Session) -> Remov
         Suppression.expire(session, entry.id, now=now)
     else:
         session.delete(entry)
+    told = {"address": entry.address, "stopped": removal.stopped, **row["detail"]}
+    AuditEntry.note(session, row | {"target": entry.id, "detail": told})
     return removal
-
-
-def _release_step(suppression_id: str, after: str, now: datetime, session: Session) -> tuple[str, int] | None:
-    """The id of the last message that was looked at, and how many now go out. None: there are no more.
-
-    A message that is being sent is left alone: its worker knows only the recipients that it began with.
-    """
-    stopped = suppressions.stopped_messages(session, suppression_id, after=after, limit=STEP)
-    if not stopped:
-        return None
-    waiting = [message_id for message_id, status in stopped if status in WAITING]
-    reopened = Message.reopen(session, [message_id for message_id, _ in stopped], now=now)
-    Recipient.release(session, [*waiting, *reopened], suppression_id=suppression_id)
-    return stopped[-1][0], len(waiting) + len(reopened)
-
-
-def _forget_released(suppression_id: str, now: datetime, session: Session) -> None:
-    """Unless somebody has suppressed it anew meanwhile."""
-    session.execute(delete(Suppression).where(Suppression.id == suppression_id, Suppression.expires_at <= now))
 
 
 def _steps(rows: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:

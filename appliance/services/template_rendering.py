@@ -30,6 +30,14 @@ class Preview:
 
 
 @dataclass(frozen=True, slots=True)
+class ChosenVersion:
+    """A template as it stands at one moment; many messages made from it are then made from the same."""
+
+    template_id: str
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
 class _Ready:
     """A version as it is used: it never changes, so it is read and compiled once."""
 
@@ -47,8 +55,18 @@ class TemplateRendering:
         self._run_native = run_native
         self._cache: OrderedDict[tuple[str, int, str | None], _Ready] = OrderedDict()
 
-    def fill(self, command: SubmitMessage) -> SubmitMessage:
+    def chosen(self, slug: str) -> ChosenVersion:
+        """The present version. Raises InvalidInput, naming `template`."""
+        found = self._present(slug)
+        if found is None:
+            remedy = f"There is no template {slug!r}. GET /api/v1/templates lists them."
+            raise InvalidInput([FieldError("template", remedy, "not_found")])
+        return found
+
+    def fill(self, command: SubmitMessage, version: ChosenVersion | None = None) -> SubmitMessage:
         """`command` with the content that its template makes; as it is if it names none.
+
+        `version`: what was chosen for many messages; without it, the present one.
 
         Raises:
             InvalidInput: names `template`, `locale`, or `variables.NAME`.
@@ -57,14 +75,10 @@ class TemplateRendering:
         if wanted is None:
             return command
         locale = _canonical(wanted.locale)
-        found = self._present(wanted.slug)
-        if found is None:
-            remedy = f"There is no template {wanted.slug!r}. GET /api/v1/templates lists them."
-            raise InvalidInput([FieldError("template", remedy, "not_found")])
-        template_id, number = found
-        ready = self._ready(template_id, number, locale)
+        version = version or self.chosen(wanted.slug)
+        ready = self._ready(version.template_id, version.number, locale)
         made = self._render(ready, wanted.variables)
-        used = TemplateUsed(template_id, number, ready.locale)
+        used = TemplateUsed(version.template_id, version.number, ready.locale)
         filled = replace(command, subject=made.subject, html=made.html, text=made.text, used=used)
         intake.within_limits(filled, self._limits)
         return filled
@@ -85,15 +99,15 @@ class TemplateRendering:
         found = self._present(slug)
         if found is None:
             raise NotFound("template", slug)
-        template_id, present = found
-        ready = self._ready(template_id, number or present, _canonical(locale))
+        number = number or found.number
+        ready = self._ready(found.template_id, number, _canonical(locale))
         values = examples_of(ready.variables) if variables is None else variables
-        return Preview(self._render(ready, values), number or present, ready.locale, values)
+        return Preview(self._render(ready, values), number, ready.locale, values)
 
-    def _present(self, slug: str) -> tuple[str, int] | None:
+    def _present(self, slug: str) -> ChosenVersion | None:
         with self._database.read() as session:
             template = templates.by_slug(session, slug)
-            return None if template is None else (template.id, template.version)
+            return None if template is None else ChosenVersion(template.id, template.version)
 
     def _ready(self, template_id: str, number: int, locale: str | None) -> _Ready:
         key = (template_id, number, locale)

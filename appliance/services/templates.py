@@ -11,11 +11,12 @@ from sqlalchemy.orm import Session
 from appliance.clock import Clock
 from appliance.config.settings import LimitsSettings
 from appliance.db.database import Database
-from appliance.db.models import Template, TemplateVersion
+from appliance.db.models import AuditEntry, Template, TemplateVersion
 from appliance.db.models.base import insert_rows
 from appliance.db.queries import templates
 from appliance.db.types import new_id
 from appliance.errors import Conflict, NotFound, WrongState
+from appliance.services import audit
 from appliance.services.template_form import TemplateForm, check, check_slug, content_of
 
 RunNative = Callable[[Callable[[], Any]], Any]
@@ -40,6 +41,7 @@ class Templates:
         check_slug(slug)
         self._check(form, reason)
         template_id, now = new_id("tpl"), self._clock()
+        row = audit.entry("template.created", template_id, {"slug": slug}, now)
 
         def write(session: Session) -> None:
             if templates.by_slug(session, slug) is not None:
@@ -47,6 +49,7 @@ class Templates:
             times = {"created_at": now, "updated_at": now}
             insert_rows(session, Template, {"id": template_id, "slug": slug, "name": form.name, "version": 1, **times})
             _insert_version(session, template_id, 1, form.content(), author, reason or "Created.", now)
+            AuditEntry.note(session, row)
 
         try:
             self._database.write(write)
@@ -66,17 +69,18 @@ class Templates:
         """
         self._check(form, reason)
         now = self._clock()
+        row = audit.entry("template.changed", "", {"slug": slug, "name": form.name, "reason": reason}, now)
 
         def write(session: Session) -> bool:
             template = _existing(session, slug)
             if base_version not in (None, template.version):
                 raise _changed_meanwhile(template)
-            if template.name != form.name:
-                template.name, template.updated_at = form.name, now
-                session.flush()
+            renamed = _rename(session, template, form.name, now)
             if content_of(_version(session, template, template.version)) == form.content():
+                if renamed:
+                    _note(session, row, template, template.version)
                 return False
-            _advance(session, template, form.content(), author, reason, now)
+            _note(session, row, template, _advance(session, template, form.content(), author, reason, now))
             return True
 
         return self._database.write(write)
@@ -89,28 +93,46 @@ class Templates:
             WrongState: it says that already.
         """
         now = self._clock()
+        row = audit.entry("template.rolled_back", "", {"slug": slug, "to": number, "reason": reason}, now)
 
         def write(session: Session) -> int:
             template = _existing(session, slug)
             wanted = content_of(_version(session, template, number))
             if wanted == content_of(_version(session, template, template.version)):
                 raise WrongState(f"The template says what version {number} said already. Nothing was changed.")
-            return _advance(session, template, wanted, author, reason or f"Back to version {number}.", now)
+            made = _advance(session, template, wanted, author, reason or f"Back to version {number}.", now)
+            _note(session, row, template, made)
+            return made
 
         return self._database.write(write)
 
     def delete(self, slug: str) -> None:
         """Frees the slug. Messages made from it keep their content and can still name it. Raises NotFound."""
         now = self._clock()
+        row = audit.entry("template.deleted", "", {"slug": slug}, now)
 
         def write(session: Session) -> None:
-            if not Template.delete(session, _existing(session, slug).id, now=now):
+            template = _existing(session, slug)
+            if not Template.delete(session, template.id, now=now):
                 raise NotFound("template", slug)
+            _note(session, row, template, template.version)
 
         self._database.write(write)
 
     def _check(self, form: TemplateForm, reason: str) -> None:
         self._run_native(partial(check, form, reason, self._limits))
+
+
+def _rename(session: Session, template: Template, name: str, now: datetime) -> bool:
+    if template.name == name:
+        return False
+    template.name, template.updated_at = name, now
+    session.flush()
+    return True
+
+
+def _note(session: Session, row: dict[str, Any], template: Template, version: int) -> None:
+    AuditEntry.note(session, row | {"target": template.id, "detail": row["detail"] | {"version": version}})
 
 
 def _advance(

@@ -1,6 +1,7 @@
 """People: the first one, their passwords, signing in."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from argon2 import PasswordHasher
@@ -10,10 +11,11 @@ from sqlalchemy.orm import Session
 
 from appliance.clock import Clock
 from appliance.db.database import Database
-from appliance.db.models import User
+from appliance.db.models import AuditEntry, User
 from appliance.db.queries import access
 from appliance.db.types import new_id
-from appliance.errors import Conflict, FieldError, InvalidInput, NotFound
+from appliance.errors import Conflict, FieldError, InvalidInput, NotFound, StorageUnavailable
+from appliance.services import audit
 
 SHORTEST_PASSWORD = 10
 LONGEST_PASSWORD = 1024
@@ -44,6 +46,7 @@ class Users:
         _check(name, password)
         password_hash = self._hash(password)
         user_id, now = new_id("usr"), self._clock()
+        row = audit.entry("user.created", user_id, {"name": name.strip(), "first": first}, now)
 
         def write(session: Session) -> None:
             if first and access.has_users(session):
@@ -51,6 +54,7 @@ class Users:
             if access.user_by_name(session, name) is not None:
                 raise Conflict(f"There is a user {name.strip()!r} already. Choose another name.")
             session.add(User(id=user_id, name=name.strip(), password_hash=password_hash, created_at=now))
+            AuditEntry.note(session, row)
 
         try:
             self._database.write(write)
@@ -62,6 +66,7 @@ class Users:
         """Also signs the user out everywhere. Raises NotFound, InvalidInput."""
         _check(name, password)
         password_hash = self._hash(password)
+        row = audit.entry("user.password_reset", "", {"name": name.strip()}, self._clock())
 
         def write(session: Session) -> None:
             user = access.user_by_name(session, name)
@@ -69,6 +74,7 @@ class Users:
                 raise NotFound("user", name)
             user.password_hash = password_hash
             user.session_epoch += 1
+            AuditEntry.note(session, row | {"target": user.id})
 
         self._database.write(write)
 
@@ -78,6 +84,19 @@ class Users:
             user = access.user_by_name(session, name)
         matches = self._verify(user.password_hash if user else self._hash_of_nobody(), password)
         return user if matches else None
+
+    def note_sign_in(self, user: User) -> None:
+        """For the audit: this person comes in."""
+        self._note("user.signed_in", user.id, user.name)
+
+    def note_refusal(self, name: str) -> None:
+        """For the audit: somebody gave this name with a password that is not the one."""
+        self._note("user.sign_in_failed", "", name)
+
+    def _note(self, action: str, target: str, name: str) -> None:
+        row = audit.entry(action, target, {"name": name}, self._clock())
+        with suppress(StorageUnavailable):  # a person comes in also when the disk is full: to do something about it
+            self._database.write(lambda session: AuditEntry.note(session, row))
 
     def _hash_of_nobody(self) -> str:
         """Made when it is first needed, for it takes a tenth of a second."""

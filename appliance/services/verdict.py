@@ -124,7 +124,7 @@ def _wait_for_account(message: OutgoingMessage, attempts: tuple[Attempt, ...], a
 
 
 def _uncertain(message: OutgoingMessage, attempts: tuple[Attempt, ...], at: Circumstances) -> Verdict:
-    status, due_at = after_uncertain(message.attempts + 1, message.first_due_at, at.now, at.settings)
+    status, due_at = after_uncertain(message.attempts + 1, message.age_from, at.now, at.settings)
     return Verdict(
         message,
         attempts,
@@ -139,10 +139,10 @@ def _uncertain(message: OutgoingMessage, attempts: tuple[Attempt, ...], at: Circ
 
 
 def after_uncertain(
-    rounds: int, first_due_at: datetime, now: datetime, settings: DeliverySettings
+    rounds: int, age_from: datetime, now: datetime, settings: DeliverySettings
 ) -> tuple[MessageStatus, datetime | None]:
     """Sent again later with the same Message-ID, or held for a person: by policy, and when no attempt is left."""
-    due_at = retry.next_due(rounds, now, first_due_at, settings) if settings.on_uncertain == "resend" else None
+    due_at = retry.next_due(rounds, now, age_from, settings) if settings.on_uncertain == "resend" else None
     return (MessageStatus.HELD if due_at is None else MessageStatus.DEFERRED), due_at
 
 
@@ -151,7 +151,7 @@ def _by_recipient(message: OutgoingMessage, attempts: tuple[Attempt, ...], at: C
     outcomes = {one.email: _outcome(one.email, last) for one in message.pending}
     due_at = None
     if RecipientStatus.PENDING in {status for status, _ in outcomes.values()}:
-        due_at = retry.next_due(rounds, at.now, message.first_due_at, at.settings)
+        due_at = retry.next_due(rounds, at.now, message.age_from, at.settings)
     exhausted = due_at is None
     if exhausted:
         outcomes = {email: (_given_up(status), reply) for email, (status, reply) in outcomes.items()}

@@ -2,13 +2,14 @@
 
 # mypy: allow-untyped-calls
 
+from collections import Counter
 from typing import Any
 
-from celery import Celery
+from celery import Celery, Task
 from kombu.entity import Exchange, Queue
 
 from appliance.config.settings import Settings
-from appliance.tasks import email_tasks, scheduled_tasks
+from appliance.tasks import email_tasks, job_tasks, scheduled_tasks, webhook_tasks
 from appliance.tasks.broker import register_transport
 from appliance.tasks.services import TaskServices
 
@@ -16,13 +17,27 @@ NAMESPACE = "postroom"
 MAX_PRIORITY = 9
 REDIS_SCHEMES = ("redis", "rediss", "sentinel")
 
-TASK_FUNCTIONS = (email_tasks.send_email_task, *scheduled_tasks.PERIODIC_FUNCTIONS)
+TASK_FUNCTIONS = (
+    email_tasks.send_email_task,
+    job_tasks.run_job_task,
+    webhook_tasks.send_webhooks_task,
+    *scheduled_tasks.PERIODIC_FUNCTIONS,
+)
 
 
-class PostroomCelery(Celery):  # type: ignore[misc]  # Celery has no types
-    """A Celery app that carries the services to its tasks."""
+class CountedTask(Task):  # type: ignore[misc]  # Celery has no types
+    def before_start(self, task_id: str, args: Any, kwargs: Any) -> None:  # noqa: ARG002
+        self.app.task_states["started"] += 1
+
+    def after_return(self, status: str, retval: Any, task_id: str, args: Any, kwargs: Any, einfo: Any) -> None:  # noqa: ARG002
+        self.app.task_states[status.lower()] += 1
+
+
+class PostroomCelery(Celery):  # type: ignore[misc]
+    """A Celery app that carries the services to its tasks, and counts what became of those that ran here."""
 
     services: TaskServices
+    task_states: Counter[str]
 
 
 def create_celery(settings: Settings, services: TaskServices, namespace: str = NAMESPACE) -> PostroomCelery:
@@ -32,8 +47,9 @@ def create_celery(settings: Settings, services: TaskServices, namespace: str = N
     other Celery applications.
     """
     register_transport()
-    app = PostroomCelery(namespace, set_as_current=False, fixups=())
+    app = PostroomCelery(namespace, set_as_current=False, fixups=(), task_cls=CountedTask)
     app.services = services
+    app.task_states = Counter(started=0, success=0, failure=0)
     app.conf.update(_configuration(settings, namespace))
     for function in TASK_FUNCTIONS:
         app.task(bind=True, name=f"{function.__module__}.{function.__name__}")(function)

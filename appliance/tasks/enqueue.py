@@ -8,9 +8,13 @@ from kombu.exceptions import OperationalError
 from appliance.errors import Unavailable
 from appliance.tasks.celery_app import publish_priority
 from appliance.tasks.email_tasks import send_email_task
+from appliance.tasks.job_tasks import run_job_task
 from appliance.tasks.scheduled_tasks import PERIODIC_TASKS
+from appliance.tasks.webhook_tasks import send_webhooks_task
 
 SEND_TASK = f"{send_email_task.__module__}.{send_email_task.__name__}"
+WEBHOOK_TASK = f"{send_webhooks_task.__module__}.{send_webhooks_task.__name__}"
+JOB_TASK = f"{run_job_task.__module__}.{run_job_task.__name__}"
 SHOWN_IDS = 5
 
 
@@ -26,6 +30,25 @@ def enqueue_claim(celery: Celery, message_ids: list[str], claim_id: str, high_pr
     """
     shown = _shown(message_ids, claim_id)
     _publish(celery, SEND_TASK, (message_ids, claim_id), argsrepr=shown, high_priority=high_priority)
+
+
+def enqueue_webhooks(celery: Celery, delivery_ids: list[str], claim_id: str) -> None:
+    """Has the worker send claimed webhooks.
+
+    Raises:
+        BrokerUnavailable: nothing was enqueued.
+    """
+    shown = _shown(delivery_ids, claim_id)
+    _publish(celery, WEBHOOK_TASK, (delivery_ids, claim_id), argsrepr=shown, high_priority=False)
+
+
+def enqueue_job(celery: Celery, job_id: str) -> None:
+    """Has the worker do a job.
+
+    Raises:
+        BrokerUnavailable: nothing was enqueued.
+    """
+    _publish(celery, JOB_TASK, (job_id,), argsrepr=f"({job_id})", high_priority=False)
 
 
 def enqueue_periodic(celery: Celery, key: str) -> None:

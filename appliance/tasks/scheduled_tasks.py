@@ -17,10 +17,35 @@ def cleanup_expired_suppressions(self: BoundTask) -> dict[str, Any]:
     return self.app.services.periodic.run("cleanup_expired_suppressions")
 
 
+def prune_statistics(self: BoundTask) -> dict[str, Any]:
+    return self.app.services.periodic.run("prune_statistics")
+
+
+def cleanup_webhooks(self: BoundTask) -> dict[str, Any]:
+    return self.app.services.periodic.run("cleanup_webhooks")
+
+
+def apply_retention(self: BoundTask) -> dict[str, Any]:
+    return self.app.services.periodic.run("apply_retention")
+
+
+def cleanup_finished_jobs(self: BoundTask) -> dict[str, Any]:
+    return self.app.services.periodic.run("cleanup_finished_jobs")
+
+
+def backup(self: BoundTask) -> dict[str, Any]:
+    return self.app.services.periodic.run("backup")
+
+
 PERIODIC_FUNCTIONS = (
     reset_email_daily_counts,
     cleanup_expired_attachments,
     cleanup_expired_suppressions,
+    cleanup_finished_jobs,
+    prune_statistics,
+    cleanup_webhooks,
+    apply_retention,
+    backup,
 )
 
 PERIODIC_TASKS = {function.__name__: f"{__name__}.{function.__name__}" for function in PERIODIC_FUNCTIONS}

@@ -13,12 +13,28 @@ class Periodic(Protocol):
         """Does the periodic piece of work that `[schedule] key` times, and records that it ran."""
 
 
+class WebhookCourier(Protocol):
+    def send(self, delivery_ids: list[str], claim_id: str) -> dict[str, int]:
+        """Posts the webhooks that this claim holds; counts them by outcome. What it no longer holds is left alone."""
+
+
+class JobRuns(Protocol):
+    def run(self, job_id: str) -> dict[str, int]:
+        """Does a job, or the rest of it; counts the rows that were changed and skipped."""
+
+
 class TaskServices(Protocol):
     @property
     def delivery(self) -> Delivery: ...
 
     @property
+    def job_runs(self) -> JobRuns: ...
+
+    @property
     def periodic(self) -> Periodic: ...
+
+    @property
+    def webhook_courier(self) -> WebhookCourier: ...
 
 
 class ServingApp(Protocol):

@@ -6,7 +6,7 @@ from flask import Flask
 from flask_openapi3 import Info, OpenAPI
 
 from appliance import __version__
-from appliance.web import error_docs, health, metrics, request_ids
+from appliance.web import acting, error_docs, health, metrics, request_ids
 from appliance.web.admin import pages
 from appliance.web.api import bodies, errors, openapi
 from appliance.web.api.blueprint import api
@@ -17,6 +17,13 @@ MEGABYTE = 1024 * 1024
 
 
 def create_app(context: WebContext) -> Flask:
+    app = assemble()
+    serve(app, context)
+    return app
+
+
+def assemble() -> Flask:
+    """Every route, for whichever appliance it is to serve."""
     app = OpenAPI(
         __name__,
         info=Info(title="Postroom", version=__version__, description="Accepts messages and gets them out."),
@@ -27,10 +34,9 @@ def create_app(context: WebContext) -> Flask:
         template_folder="admin/templates",
     )
     app.url_map.strict_slashes = False  # /messages/ is what a person types, and what it should lead to is plain
-    _configure(app, context)
-    app.extensions["postroom"] = context
     request_ids.register(app)
-    metrics.register(app, context)
+    acting.register(app)
+    metrics.register(app)
     errors.register(app)
     bodies.register(app)
     app.register_api(api())
@@ -39,6 +45,14 @@ def create_app(context: WebContext) -> Flask:
         app.register_blueprint(part.blueprint)
     pages.register(app)
     return app
+
+
+def serve(app: Flask, context: WebContext) -> None:
+    """From now on it serves this appliance; what it counts and whom it slows down begins anew."""
+    _configure(app, context)
+    app.extensions["postroom"] = context
+    metrics.begin(app, context)
+    pages.begin(app)
 
 
 def _configure(app: Flask, context: WebContext) -> None:

@@ -12,6 +12,7 @@ from appliance.clock import Clock
 from appliance.config.settings import Settings
 from appliance.db.database import ReadSession
 from appliance.health import Health
+from appliance.histogram import Histogram
 from appliance.services.container import Services
 
 
@@ -24,6 +25,10 @@ class Telemetry:
     broker_queues: Callable[[], Mapping[str, int]]
     inspect: Callable[[str], dict[str, Any]]
     gauges: Callable[[], Mapping[str, float]]
+    counters: Callable[[], Mapping[str, float]] = dict
+    histograms: Callable[[], Mapping[str, Histogram]] = dict
+    tasks: Callable[[], Mapping[str, int]] = dict
+    """Of the worker, counted by what became of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +47,8 @@ class WebContext:
     services: Services
     read: ReadSession
     telemetry: Telemetry
+    enqueue_periodic: Callable[[str], None]
+    """Has the worker do now what `[schedule]` times under that key. Raises Unavailable."""
     flower: FlowerAccess
     local_token: str
     """A secret in the data directory: whoever can read it may do everything, as the command line does."""

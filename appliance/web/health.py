@@ -8,12 +8,11 @@ from flask import Blueprint, Response, jsonify
 from appliance import __version__
 from appliance.db.queries import access
 from appliance.errors import StorageUnavailable
-from appliance.health import Health
+from appliance.health import DISPENSABLE, Health
 from appliance.web.api.system import component
 from appliance.web.context import web
 
 blueprint = Blueprint("health", __name__, url_prefix="/health")
-DISPENSABLE = ("monitor",)
 
 
 @blueprint.get("")

@@ -6,11 +6,11 @@ message of high priority leaves when a backlog of normal ones came first. Floors
 
 import argparse
 import tempfile
-import threading
 import time
 from pathlib import Path
 
-from tests.bench.load import Load, batch, post
+from tests.bench.load import batch, post
+from tests.bench.watch import Watch
 from tests.functional.processes import Appliance, Sink, listening, running
 
 BATCH = "/api/v1/messages/batch"
@@ -35,7 +35,7 @@ def _measure_accepting(appliance: Appliance, key: str, size: int, count: int) ->
     """The only account is paused, so nothing is delivered meanwhile."""
     _pause_all(appliance, key)
     bodies = [batch(range(start, start + size)) for start in range(0, count, size)]
-    with _Watch(appliance) as watch:
+    with Watch(appliance) as watch:
         cpu = appliance.cpu_seconds()
         load = post(appliance.port, key, bodies, 1, BATCH)
         cpu = appliance.cpu_seconds() - cpu
@@ -65,12 +65,12 @@ def _measure_overtaking(appliance: Appliance, sink: Sink, key: str, backlog: int
     assert appliance.request("POST", "/api/v1/accounts", key, account)[0] == 201
     while sink.count() < 1000:
         time.sleep(0.05)
-    waits = [_seconds_to_leave(appliance, sink, key, number) for number in range(10)]
+    waits = [seconds_to_leave(appliance, sink, key, number) for number in range(10)]
     left = backlog - sink.count()
     _row(f"high priority over {left} waiting, longest", f"{max(waits) * 1000:.0f} ms", "<= 1000 ms")
 
 
-def _seconds_to_leave(appliance: Appliance, sink: Sink, key: str, number: int) -> float:
+def seconds_to_leave(appliance: Appliance, sink: Sink, key: str, number: int) -> float:
     """From the 202 to the sink."""
     recipient = f"{number}-{URGENT}"
     urgent = {"to": [recipient], "subject": "Urgent", "text": "Now.", "priority": "high"}
@@ -87,33 +87,6 @@ def _seconds_to_leave(appliance: Appliance, sink: Sink, key: str, number: int) -
 def _pause_all(appliance: Appliance, key: str) -> None:
     for account in appliance.request("GET", "/api/v1/accounts", key)[1]["items"]:
         appliance.request("POST", f"/api/v1/accounts/{account['id']}/pause", key)
-
-
-class _Watch:
-    """Somebody else, who asks a small question every 5 ms."""
-
-    def __init__(self, appliance: Appliance) -> None:
-        self._appliance = appliance
-        self._latencies: list[float] = []
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._ask)
-
-    def __enter__(self) -> "_Watch":
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        self._thread.join()
-
-    def load(self) -> Load:
-        return Load(0, self._latencies, 0)
-
-    def _ask(self) -> None:
-        while not self._over.wait(0.005):
-            began = time.perf_counter()
-            self._appliance.request("GET", "/health/live")
-            self._latencies.append(time.perf_counter() - began)
 
 
 def _row(name: str, figure: str, floor: str) -> None:

@@ -14,7 +14,7 @@ from appliance.health import Health, Status
 from tests.built_appliance import Built, built, strike
 from tests.waiting import wait_until
 
-NAMES = ["worker", "monitor", "dispatcher", "scheduler", "http server"]
+NAMES = ["worker", "monitor", "dispatcher", "errands", "scheduler", "http server"]
 
 
 class Running:
@@ -113,5 +113,5 @@ def test_http_server_that_fails_comes_back_on_its_port_while_the_others_go_on(ru
     wait_until(lambda: running.health("http server").ok, timeout=15)
 
     assert detail == "RuntimeError: the http server is out of luck"
-    assert others == [True] * 4
+    assert others == [True] * 5
     wait_until(lambda: running.status_of(message_id) == "sent", timeout=15)

@@ -9,7 +9,7 @@ from sqlalchemy.exc import StatementError
 
 from appliance.db.database import Database
 from appliance.db.models import Flag
-from appliance.db.types import UtcDateTime, new_id
+from appliance.db.types import UtcDateTime, id_at, new_id, number_of
 from tests.services_up import needs_postgres
 
 ZONES = st.sampled_from([UTC, ZoneInfo("Asia/Shanghai"), ZoneInfo("America/St_Johns"), timezone(timedelta(hours=-11))])
@@ -88,3 +88,33 @@ def test_id_has_its_prefix_and_26_characters_that_are_hard_to_confuse() -> None:
 
     assert (prefix, len(rest)) == ("acc", 26)
     assert set(rest) <= set("0123456789abcdefghjkmnpqrstvwxyz")
+
+
+def test_bound_of_a_moment_parts_ids_made_before_from_those_made_since() -> None:
+    before = datetime.now(UTC)
+    made = new_id("msg")
+    after = datetime.now(UTC) + timedelta(milliseconds=1)
+
+    assert id_at("msg", before) <= made < id_at("msg", after)
+    assert len(id_at("msg", before)) == len(made)
+
+
+@given(st.lists(st.datetimes(min_value=datetime(1971, 1, 1), max_value=datetime(2999, 1, 1), timezones=ZONES)))
+def test_bounds_sort_as_their_moments_do(moments: list[datetime]) -> None:
+    assert [id_at("msg", one) for one in sorted(moments)] == sorted(id_at("msg", one) for one in moments)
+
+
+def test_bound_of_a_moment_before_all_ids_is_the_first() -> None:
+    assert id_at("msg", datetime(1900, 1, 1, tzinfo=UTC)) == "msg_" + "0" * 26
+
+
+def test_numbers_of_ids_sort_as_the_ids_do_and_are_unique() -> None:
+    numbers = [number_of(new_id("msg")) for _ in range(5000)]
+
+    assert numbers == sorted(set(numbers))
+    assert 0 < numbers[0] < numbers[-1] < 2**63
+
+
+def test_text_that_is_no_id_has_no_number() -> None:
+    with pytest.raises(ValueError, match="invalid literal"):
+        number_of("msg_!")

@@ -16,7 +16,7 @@ from tests.smtp_sink import SmtpSink
 from tests.waiting import wait_until
 
 SERVERS = {5432: "PostgreSQL", 5672: "RabbitMQ", 6379: "Redis"}
-START_ORDER = ["worker", "monitor", "dispatcher", "scheduler", "http server"]
+START_ORDER = ["worker", "monitor", "dispatcher", "errands", "scheduler", "http server"]
 
 
 @dataclass

@@ -76,6 +76,14 @@ def test_worker_delivers_what_is_enqueued(app: PostroomCelery, worker: Worker, s
     assert services.ran == ["reset_email_daily_counts"]
 
 
+def test_tasks_are_counted_by_what_became_of_them(app: PostroomCelery, worker: Worker) -> None:
+    enqueue_claim(app, ["msg_1"], "clm_1")
+    app.send_task("appliance.tasks.email_tasks.send_email_task", args=["one too few"])
+
+    wait_until(lambda: app.task_states["success"] and app.task_states["failure"])
+    assert app.task_states == {"started": 2, "success": 1, "failure": 1}
+
+
 def test_what_was_enqueued_before_the_start_is_delivered(app: PostroomCelery, services: RecordingServices) -> None:
     enqueue_claim(app, ["msg_early"], "clm_1")
     worker = worker_of(app)

@@ -14,24 +14,31 @@ from appliance.config.vault import Vault
 from appliance.db.database import Database
 from appliance.db.models import SenderAccount
 from appliance.db.models.message import Reason
+from appliance.db.models.message_sets import SetAction
 from appliance.db.queries import accounts, messages
 from appliance.db.queries.messages import Detail
 from appliance.services.attachment_files import AttachmentFiles
+from appliance.services.bulk import Bulk, kind_of
 from appliance.services.composition import Composition
 from appliance.services.delivery import Delivery
 from appliance.services.explanation import Scene, explain
 from appliance.services.in_flight import Claim, InFlight
+from appliance.services.job_runs import JobRuns, Work
+from appliance.services.jobs import Jobs
 from appliance.services.mailbox import Mailbox
 from appliance.services.messages import Messages
 from appliance.services.outbox import Outbox
 from appliance.services.rescue import Rescue
 from appliance.services.sender_accounts import SenderAccounts
 from appliance.services.submission import Submission, Submitter
+from appliance.services.suppression_release import KIND, SuppressionRelease
 from appliance.services.suppressions import Suppressions
 from appliance.services.transports import Transports
 from tests.factories import account_form, submit_message
 from tests.fakes import FakeClock, FakeTransport, FakeTransports
+from tests.services.webhooks import Hooks
 from tests.smtp_sink import SmtpSink
+from tests.webhook_receiver import WebhookReceiver
 
 UTC = ZoneInfo("UTC")
 IMPATIENT = {"connect_timeout": 2, "command_timeout": 2, "data_timeout": 2}
@@ -61,7 +68,11 @@ class Chain:
         self.accounts = SenderAccounts(database, self.vault, self.messages, zone=self.zone, clock=clock)
         self.accounts.ensure_built_in_mailbox("postroom@box.example")
         self.submission = Submission(database, self.outbox, hostname="box.example", clock=clock)
-        self.suppressions = Suppressions(database, self.outbox, run_native=lambda fn: fn(), clock=clock)
+        self.jobs = Jobs(database, clock=clock)
+        self.suppression_release = SuppressionRelease(database, self.jobs, on_due=self.outbox.notify, clock=clock)
+        self.suppressions = Suppressions(database, self.suppression_release, run_native=lambda fn: fn(), clock=clock)
+        self.bulk = Bulk(database, self.jobs, on_due=self.outbox.notify, clock=clock)
+        self.job_runs = self.another_job_runner()
         self.rescue = Rescue(database, self.delivery_settings, clock=clock)
         self.composition = Composition(AttachmentFiles(self.directory / "attachments"), lambda fn: fn())
         self.delivery = self.another_worker(self.in_flight)
@@ -78,6 +89,10 @@ class Chain:
             clock=self.clock,
             on_recovery=partial(self.messages.release_held, [Reason.BREAKER]),
         )
+
+    def another_job_runner(self) -> JobRuns:
+        works: dict[str, Work] = {**dict.fromkeys(map(kind_of, SetAction), self.bulk), KIND: self.suppression_release}
+        return JobRuns(self.database, self.jobs, works, clock=self.clock)
 
     def account(self, sink: SmtpSink | None = None, **overrides: Any) -> str:
         return self.accounts.create(account_form(sink, **overrides))
@@ -104,7 +119,7 @@ class Chain:
 
     def detail(self, message_id: str) -> Detail:
         with self.database.read() as session:
-            found = messages.detail(session, message_id)
+            found = messages.detail(session, message_id, now=self.clock())
             assert found is not None
             return found
 
@@ -114,7 +129,7 @@ class Chain:
     def explanation(self, message_id: str) -> str:
         found = self.detail(message_id)
         known = {account.id: account for account in found.accounts}
-        return explain(Scene(found.message, found.recipients, known, self.clock(), self.zone))
+        return explain(Scene(found.message, found.recipients, known, self.clock(), self.zone, found.ahead))
 
     def sender(self, account_id: str) -> SenderAccount:
         with self.database.read() as session:
@@ -187,3 +202,15 @@ def fake_of(chain: Chain, account_id: str) -> FakeTransport:
 def outcomes(chain: Chain, message_id: str) -> list[str]:
     """Of its attempts, the oldest first."""
     return [attempt.outcome for attempt in chain.detail(message_id).attempts]
+
+
+@pytest.fixture
+def hooks(database: Database, clock: FakeClock) -> Hooks:
+    """Webhooks, which may go to receivers on this machine."""
+    return Hooks(database, clock)
+
+
+@pytest.fixture
+def receiver() -> Iterator[WebhookReceiver]:
+    with WebhookReceiver() as receiver:
+        yield receiver

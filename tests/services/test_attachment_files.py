@@ -3,6 +3,7 @@ import os
 from pathlib import Path
 
 import pytest
+from gevent.threadpool import ThreadPool
 
 from appliance.errors import StorageUnavailable
 from appliance.services.attachment_files import AttachmentDamaged, AttachmentFiles
@@ -77,3 +78,55 @@ def test_removing_twice_is_harmless(files: AttachmentFiles) -> None:
 
     assert files.remove(digest, unless_stored_since=float("inf"))
     assert not files.remove(digest, unless_stored_since=float("inf"))
+
+
+def test_a_file_that_is_stored_again_while_it_is_removed_is_there_afterwards(
+    files: AttachmentFiles, tmp_path: Path, native: ThreadPool
+) -> None:
+    digest = files.store(b"content")
+
+    for _ in range(300):
+        os.utime(path_of(tmp_path, digest), (1000, 1000))
+        storing = native.spawn(files.store, b"content")
+        files.remove(digest, unless_stored_since=2000)
+        storing.get()
+        assert files.read(digest) == b"content"
+
+    assert [path.name for path in (tmp_path / "attachments").glob("*/*")] == [digest]
+
+
+def test_a_file_that_is_gone_cannot_be_made_young(files: AttachmentFiles) -> None:
+    digest = files.store(b"content")
+
+    assert files.touch(digest)
+    files.remove(digest, unless_stored_since=float("inf"))
+    assert not files.touch(digest)
+
+
+def test_a_file_is_taken_back_only_by_who_brought_it(files: AttachmentFiles) -> None:
+    first, second = files.keep(b"content"), files.keep(b"content")
+
+    assert not files.take_back(second)
+    assert not files.take_back(first), "the second needs it"
+    assert files.read(first.digest) == b"content"
+
+
+def test_a_file_that_nobody_else_needs_is_taken_back(files: AttachmentFiles) -> None:
+    kept = files.keep(b"content")
+
+    assert files.take_back(kept)
+    assert not files.exists(kept.digest)
+    assert not files.take_back(kept)
+
+
+def test_two_that_store_the_same_at_once_take_nothing_from_each_other(
+    files: AttachmentFiles, native: ThreadPool
+) -> None:
+    for _ in range(300):
+        other = native.spawn(files.keep, b"content")
+        ours = files.keep(b"content")
+        theirs = other.get()
+        files.take_back(ours)
+
+        assert files.exists(theirs.digest)
+        files.remove(ours.digest, unless_stored_since=float("inf"))

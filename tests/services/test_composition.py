@@ -18,7 +18,7 @@ MESSAGE = OutgoingMessage(
     claim_id="clm_1",
     account_id="acc_1",
     claim_day="2026-03-10",
-    pinned=False,
+    choice=None,
     attempts=0,
     subject="Hällo",
     sender_email=None,
@@ -30,6 +30,7 @@ MESSAGE = OutgoingMessage(
     rfc_message_id="<1@box.example>",
     request_id="",
     first_due_at=NOON,
+    age_from=NOON,
     recipients=(
         OutgoingRecipient(1, "to", "ann@example.com", "Ann", "pending"),
         OutgoingRecipient(2, "cc", "bob@example.com", "", "sent"),

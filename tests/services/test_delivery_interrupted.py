@@ -9,7 +9,8 @@ from appliance.db.database import Database
 from appliance.errors import StorageUnavailable
 from appliance.mail.transport import Stage, UncertainTransportError
 from appliance.services import delivery
-from appliance.services.in_flight import InFlight
+from appliance.services.in_flight import Claim, InFlight
+from tests.fakes import FakeTransport
 from tests.services.conftest import IMPATIENT, Chain, MakeChain, fake_of, outcomes
 from tests.smtp_sink import SmtpSink
 from tests.waiting import wait_until
@@ -111,21 +112,57 @@ def test_task_whose_claim_was_rescued_sends_nothing(chain: Chain, sink: SmtpSink
     assert (result, sink.count, chain.status(message)) == ({}, 0, "queued")
 
 
-def test_late_worker_keeps_its_attempt_but_not_the_state(faked: Chain) -> None:
-    account = faked.account()
-    message = faked.submit()
-    [claim] = faked.claim()
+def stalled_worker(faked: Chain, account: str, claim: Claim) -> tuple[FakeTransport, threading.Thread]:
+    """It has handed the message over, and stands still before it hears the answer."""
     transport = fake_of(faked, account)
     transport.open.clear()
     worker = threading.Thread(target=lambda: faked.deliver(claim))
     worker.start()
     wait_until(lambda: transport.envelopes)
+    return transport, worker
+
+
+def test_worker_that_was_taken_for_dead_still_knows_that_the_server_took_it(faked: Chain) -> None:
+    account = faked.account()
+    message = faked.submit()
+    [claim] = faked.claim()
+    transport, worker = stalled_worker(faked, account, claim)
     faked.rescue.leftovers([claim.id])  # as if its lease had run out
 
     transport.open.set()
     worker.join()
 
-    assert (faked.status(message), outcomes(faked, message)) == ("deferred", ["uncertain", "sent"])
+    assert (faked.status(message), outcomes(faked, message)) == ("sent", ["uncertain", "sent"])
+    assert [one.status for one in faked.detail(message).recipients] == ["sent"]
+
+
+def test_late_worker_does_not_take_the_message_from_who_has_claimed_it_since(faked: Chain) -> None:
+    account = faked.account()
+    message = faked.submit()
+    [claim] = faked.claim()
+    transport, worker = stalled_worker(faked, account, claim)
+    faked.rescue.leftovers([claim.id])
+    faked.clock.advance(minutes=5)
+    [second] = faked.claim()
+
+    transport.open.set()
+    worker.join()
+
+    assert (faked.status(message), second.message_ids) == ("sending", (message,))
+
+
+def test_late_worker_does_not_revive_what_was_cancelled(faked: Chain) -> None:
+    account = faked.account()
+    message = faked.submit()
+    [claim] = faked.claim()
+    transport, worker = stalled_worker(faked, account, claim)
+    faked.rescue.leftovers([claim.id])
+    faked.messages.cancel(message)
+
+    transport.open.set()
+    worker.join()
+
+    assert faked.status(message) == "cancelled"
 
 
 def test_draining_finishes_the_message_at_hand_and_returns_the_rest(faked: Chain) -> None:

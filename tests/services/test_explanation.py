@@ -10,7 +10,7 @@ from appliance.services.explanation import Scene, explain
 from tests.fakes import NOON
 
 BERLIN = ZoneInfo("Europe/Berlin")
-SHOP = SenderAccount(id="acc_1", name="Shop", breaker_until=NOON, last_error="535 login refused.")
+SHOP = SenderAccount(id="acc_1", name="Shop", active=True, breaker_until=NOON, last_error="535 login refused.")
 
 
 def scene(status: str, reason: str = "", *, recipients: list[str] | None = None, **fields: Any) -> Scene:
@@ -32,8 +32,8 @@ CASES: list[tuple[str, str, dict[str, Any], tuple[str, ...]]] = [
     (
         "deferred",
         "temporary",
-        {"due_at": LATER, "attempts": 2, "detail": "451 4.2.1 greylisted."},
-        ("temporary error at attempt 2: 451 4.2.1 greylisted.", "until 13:05 today", "retry it to try at once"),
+        {"due_at": LATER, "attempts": 2, "detail": "451 4.2.1 mailbox busy."},
+        ("temporary error at attempt 2: 451 4.2.1 mailbox busy.", "until 13:05 today", "retry it to try at once"),
     ),
     (
         "deferred",

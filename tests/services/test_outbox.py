@@ -7,6 +7,7 @@ import pytest
 from appliance.config.settings import DispatcherSettings
 from appliance.db.models import SenderAccount
 from appliance.db.models.message import Message, Priority
+from appliance.services import outbox as outbox_module
 from tests.factories import add_message
 from tests.services.conftest import Chain, MakeChain, fake_of
 
@@ -282,3 +283,68 @@ def test_limit_belongs_to_the_day_of_the_zone(make_chain: MakeChain, zone: str) 
     chain.claim()
 
     assert chain.sender(account).count_date == chain.clock().astimezone(ZoneInfo(zone)).date().isoformat()
+
+
+def pin_to_a_full_account(chain: Chain, count: int) -> str:
+    full = chain.account(daily_limit=0)
+    for _ in range(count):
+        chain.submit(account=full)
+    return full
+
+
+def test_backlog_of_a_full_account_keeps_nobody_else_waiting(make_chain: MakeChain) -> None:
+    chain = make_chain(dispatcher_settings=DispatcherSettings(batch_size=1))
+    chain.account()
+    pin_to_a_full_account(chain, 20)
+    chain.clock.advance(seconds=1)
+    young = chain.submit()
+
+    [claim] = chain.claim(slots=1)
+
+    assert claim.message_ids == (young,)
+
+
+def test_what_cannot_go_is_set_aside_some_at_a_time_and_then_left_alone(
+    chain: Chain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbox_module, "MOST_SET_ASIDE", 10)
+    pin_to_a_full_account(chain, 25)
+
+    rounds = [chain.outbox.claim(1, 0) for _ in range(4)]
+
+    assert [(round_.held, round_.more) for round_ in rounds] == [(10, True), (10, True), (5, False), (0, False)]
+    assert not chain.outbox.has_due()
+    assert chain.statuses() == {"held": 25}
+
+
+def test_what_was_set_aside_goes_out_when_its_account_has_room(faked: Chain) -> None:
+    full = pin_to_a_full_account(faked, 3)
+    faked.turn()
+    assert faked.statuses() == {"held": 3}
+
+    faked.accounts.change(full, {"daily_limit": 10})
+    faked.turn()
+
+    assert faked.statuses() == {"sent": 3}
+
+
+def test_messages_of_several_routes_go_in_the_order_of_their_age(chain: Chain) -> None:
+    first, second = chain.account(), chain.account()
+    messages = []
+    for account in (first, None, second, first):
+        messages.append(chain.submit(account=account))
+        chain.clock.advance(seconds=1)
+
+    claimed = {message for claim in chain.claim(slots=4) for message in claim.message_ids}
+
+    assert claimed == set(messages)
+
+
+def test_message_of_a_closed_route_that_is_past_its_expiry_ends(chain: Chain) -> None:
+    full = chain.account(daily_limit=0)
+    message = chain.submit(account=full, expires_at=chain.clock() + timedelta(seconds=1))
+    chain.clock.advance(seconds=2)
+
+    chain.claim()
+
+    assert chain.detail(message).message.reason == "expired"

@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta
 import gevent
 import pytest
 
-from appliance.db.models import AccountDay, SenderAccount
+from appliance.db.models import AccountDay, Event, SenderAccount
 from appliance.db.models.sender_account import BUILT_IN_MAILBOX_ID
 from appliance.errors import InvalidInput, NotFound, WrongState
 from appliance.services.sender_accounts import AccountForm, check
@@ -257,3 +257,17 @@ def test_release_looks_at_each_held_message_once_while_others_hold_them_again(fa
 
     assert released == 1200
     assert fake_of(faked, resting).envelopes == []
+
+
+def test_pause_and_resume_are_told_once_each_however_they_came(chain: Chain) -> None:
+    one = chain.account()
+
+    for _ in range(2):
+        chain.accounts.pause(one)
+    chain.accounts.change(one, {"active": True})
+    chain.accounts.resume(one)
+    chain.accounts.change(one, {"active": False})
+
+    with chain.database.read() as session:
+        told = [event.kind for event in session.query(Event).order_by(Event.id)]
+    assert told == ["account.paused", "account.resumed", "account.paused"]

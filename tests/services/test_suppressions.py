@@ -10,6 +10,7 @@ from appliance.db.models import Suppression
 from appliance.db.models.suppression import SuppressionSource
 from appliance.db.queries import suppressions
 from appliance.errors import InvalidInput, NotFound
+from appliance.services import suppressions as suppressions_service
 from appliance.services.suppressions import Removal
 from tests.factories import submit_message
 from tests.services.conftest import ACME, Chain, MakeChain
@@ -449,3 +450,48 @@ def test_list_works_on_postgresql(make_chain: MakeChain, postgres_database: Data
     assert (removal.stopped, removal.released, received_by(sink)) == (1, 1, [("ann@example.com",)])
     chain.clock.advance(days=31)
     assert chain.suppressions.cleanup_expired() == {"removed": 1}
+
+
+@pytest.fixture
+def stopped(chain: Chain, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Three messages that an entry stops, where two are the most that are released at once."""
+    monkeypatch.setattr(suppressions_service, "RELEASED_AT_ONCE", 2)
+    add(chain, "ann@example.com")
+    return [chain.submit("ann@example.com") for _ in range(3)]
+
+
+def test_many_are_released_by_a_job(chain: Chain, sink: SmtpSink, stopped: list[str]) -> None:
+    chain.account(sink)
+
+    removal = chain.suppressions.remove("ann@example.com", release=True)
+    before = chain.statuses()
+    assert removal.job_id is not None
+    chain.job_runs.run(removal.job_id)
+    chain.turn()
+
+    assert (removal.stopped, removal.released, before) == (3, 0, {"suppressed": 3})
+    assert (chain.statuses(), listed(chain)) == ({"sent": 3}, {})
+    assert received_by(sink) == [("ann@example.com",)] * len(stopped)
+
+
+def test_release_that_was_cancelled_can_be_asked_for_again(chain: Chain, stopped: list[str]) -> None:
+    first = chain.suppressions.remove("ann@example.com", release=True)
+    assert first.job_id is not None
+    chain.jobs.cancel(first.job_id)
+
+    second = chain.suppressions.remove("ann@example.com", release=True)
+    assert second.job_id is not None
+    chain.job_runs.run(second.job_id)
+
+    assert chain.statuses() == {"queued": len(stopped)}
+
+
+def test_address_that_is_suppressed_anew_while_the_job_waits_stays_so(chain: Chain, stopped: list[str]) -> None:
+    removal = chain.suppressions.remove("ann@example.com", release=True)
+    add(chain, "ann@example.com", "again")
+    assert removal.job_id is not None
+
+    chain.job_runs.run(removal.job_id)
+
+    assert listed(chain) == {"ann@example.com": (MANUAL, "again")}
+    assert chain.statuses() == {"queued": len(stopped)}

@@ -2,6 +2,7 @@ import pytest
 
 from appliance.config.settings import BrokerSettings, Settings
 from appliance.tasks.celery_app import create_celery, publish_priority
+from appliance.tasks.scheduled_tasks import PERIODIC_TASKS
 from tests.task_services import RecordingServices, app_with
 
 CELERY_OWN = {
@@ -22,9 +23,9 @@ def test_our_tasks_are_registered_beside_celery_own(settings: Settings) -> None:
 
     assert set(app.tasks) - CELERY_OWN == {
         "appliance.tasks.email_tasks.send_email_task",
-        "appliance.tasks.scheduled_tasks.cleanup_expired_attachments",
-        "appliance.tasks.scheduled_tasks.cleanup_expired_suppressions",
-        "appliance.tasks.scheduled_tasks.reset_email_daily_counts",
+        "appliance.tasks.webhook_tasks.send_webhooks_task",
+        "appliance.tasks.job_tasks.run_job_task",
+        *PERIODIC_TASKS.values(),
     }
     assert set(app.tasks) >= CELERY_OWN
 

@@ -3,7 +3,7 @@ import socket
 import pytest
 
 from appliance.config.settings import Settings
-from appliance.tasks.enqueue import BrokerUnavailable, enqueue_claim, enqueue_periodic
+from appliance.tasks.enqueue import BrokerUnavailable, enqueue_claim, enqueue_job, enqueue_periodic, enqueue_webhooks
 from tests.task_services import RecordingServices, app_with
 
 
@@ -27,6 +27,15 @@ def test_claim_is_enqueued_with_ids_only(settings: Settings) -> None:
     assert args == [["msg_1", "msg_2"], "clm_1"]
 
 
+def test_job_is_enqueued_by_its_id(settings: Settings) -> None:
+    app = app_with(settings, RecordingServices())
+
+    enqueue_job(app, "job_1")
+
+    [(name, args, _)] = waiting(app)
+    assert (name, args) == ("appliance.tasks.job_tasks.run_job_task", ["job_1"])
+
+
 def test_high_priority_claim_overtakes_those_that_wait(settings: Settings) -> None:
     app = app_with(settings, RecordingServices())
 
@@ -44,6 +53,16 @@ def test_monitor_is_shown_a_few_ids_of_a_large_batch(settings: Settings) -> None
 
     [(_, _, headers)] = waiting(app)
     assert headers["argsrepr"] == "([msg_0, msg_1, msg_2, msg_3, msg_4, and 45 more], clm_1)"
+
+
+def test_webhooks_are_enqueued_with_ids_only(settings: Settings) -> None:
+    app = app_with(settings, RecordingServices())
+
+    enqueue_webhooks(app, ["whd_1", "whd_2"], "whc_1")
+
+    [(name, args, _)] = waiting(app)
+    assert name == "appliance.tasks.webhook_tasks.send_webhooks_task"
+    assert args == [["whd_1", "whd_2"], "whc_1"]
 
 
 def test_periodic_task_is_enqueued_by_its_key(settings: Settings) -> None:

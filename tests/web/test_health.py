@@ -68,3 +68,12 @@ def test_database_that_does_not_answer_is_told(without_database: FlaskClient) ->
     assert whole.get_json()["database"] == {"ok": False, "detail": "The database cannot be opened."}
     assert ready.get_json()["failing"] == ["database"]
     assert without_database.get("/health/live").status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/health", "/health/live", "/api/openapi.json", "/metrics", "/docs/errors/"])
+def test_posting_to_what_is_only_read_says_so(client: FlaskClient, path: str) -> None:
+    answer = client.post(path, json={})
+
+    assert answer.status_code == 405
+    assert "GET" in answer.headers["Allow"]
+    assert answer.get_json()["code"] == "method_not_allowed"

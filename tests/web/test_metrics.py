@@ -1,15 +1,35 @@
+import re
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 from flask import Flask
 from prometheus_client.parser import text_string_to_metric_families
 
 from appliance.bootstrap import Core
+from appliance.bootstrap.measures import Measures
+from appliance.db.models.sender_account import AccountState
 from appliance.health import Health, Status
+from appliance.histogram import Histogram
+from appliance.runtime.watchdog import HubWatchdog
+from appliance.web.app import create_app
+from appliance.web.context import WebContext
+from appliance.web.metric_families import PLAIN
 from tests.smtp_sink import SmtpSink
 from tests.web.api.letters import add_account, post, send_all
 from tests.web.api.problems import problem_of
 from tests.web.conftest import ApiClient, MakeApi, Parts
 
 Labels = frozenset[tuple[str, str]]
+
+GUIDE = (Path(__file__).resolve().parents[2] / "docs" / "operations.md").read_text(encoding="utf-8")
+DOCUMENTED = {
+    name: set(labels.split(",")) if labels else set()
+    for row in re.findall(r"^\| (`.*?) \|", GUIDE.partition("## Metrics")[2].partition("\n## ")[0], re.MULTILINE)
+    for name, labels in re.findall(r"`(\w+)(?:\{([\w,]+)\})?`", row)
+}
+GAUGES = {"hub_lag_seconds", "delivery_slots", "delivery_slots_used", "db_connections_active", "db_largest_batch"}
+COUNTERS = {"db_writes", "db_commits", "db_failed_commits"}
 
 
 def metrics(api: ApiClient) -> dict[tuple[str, Labels], float]:
@@ -94,6 +114,92 @@ def test_state_of_queue_accounts_and_parts_is_shown(api: ApiClient, core: Core, 
     assert found["queue_length", named(queue="normal")] == 7
     assert found["component_up", named(component="worker")] == 0
     assert found["component_up", named(component="scheduler")] == 1
+
+
+def test_every_metric_is_documented_and_none_is_only_documented(
+    api: ApiClient, core: Core, sink: SmtpSink, web_context: WebContext
+) -> None:
+    """Once everything has something to say."""
+    add_account(api, sink)
+    post(api)
+    send_all(core)
+    post(api)  # waits
+    everything = replace(
+        web_context.telemetry,
+        gauges=lambda: dict.fromkeys(GAUGES, 1.0),
+        counters=lambda: dict.fromkeys(COUNTERS, 1.0),
+        histograms=lambda: {name: Histogram() for name in set(PLAIN) - GAUGES - COUNTERS},
+        tasks=lambda: {"success": 1},
+        broker_queues=lambda: {"postroom": 0},
+    )
+    app = create_app(replace(web_context, telemetry=everything))
+    prometheus = ApiClient(app.test_client(), core.services.api_keys.create("prometheus", ["read"]).secret)
+    prometheus.get("/metrics")  # so that a request was counted
+    answer = prometheus.get("/metrics")
+
+    exported = {
+        family.name + ("_total" if family.type == "counter" else ""): family
+        for family in text_string_to_metric_families(answer.text)
+    }
+
+    assert set(exported) == set(DOCUMENTED)
+    for name, family in exported.items():
+        labels = {label for sample in family.samples for label in sample.labels} - {"le"}
+        assert labels == DOCUMENTED[name], name
+        assert family.documentation
+        assert family.samples
+
+
+def test_running_parts_are_asked_at_each_scrape(core: Core) -> None:
+    watchdog = HubWatchdog()
+    core.services.delivery.durations.add(0.3)
+    measures = Measures(core, watchdog, lambda: 4)
+
+    assert set(measures.gauges()) | set(measures.counters()) | set(measures.histograms()) == set(PLAIN)
+    assert (set(measures.gauges()), set(measures.counters())) == (GAUGES, COUNTERS)
+    assert measures.counters()["db_writes"] >= 1
+    assert measures.histograms()["db_writes_per_commit"].count == measures.counters()["db_commits"]
+    assert measures.gauges()["db_connections_active"] == 1  # the writer's own
+
+
+def test_time_of_attempts_is_shown_by_account_until_it_is_deleted(api: ApiClient, core: Core, sink: SmtpSink) -> None:
+    account_id = add_account(api, sink)
+    post(api)
+    send_all(core)
+
+    before = metrics(api)
+    api.delete(f"/api/v1/accounts/{account_id}")
+    after = metrics(api)
+
+    assert before["smtp_attempt_duration_seconds_count", named(account=account_id)] == 1
+    assert before["smtp_attempt_duration_seconds_bucket", named(account=account_id, le="+Inf")] == 1
+    assert core.services.delivery.durations.count == 1
+    assert {dict(labels).get("account") for _, labels in after} == {None, "acc_mailbox"}
+
+
+def test_state_of_the_breaker_is_shown_by_account(api: ApiClient, core: Core, sink: SmtpSink) -> None:
+    account_id = add_account(api, sink, password="wrong")
+    post(api, account=account_id)
+    send_all(core)
+
+    found = metrics(api)
+
+    states = {
+        state: found["email_pool_account_state", named(account=account_id, state=state)] for state in AccountState
+    }
+    assert states == {state: float(state is AccountState.RESTING) for state in AccountState}
+
+
+def test_events_that_wait_are_counted_until_they_are_taken(api: ApiClient, core: Core) -> None:
+    post(api)
+
+    before = metrics(api)
+    core.event_log.turn()
+    after = metrics(api)
+
+    assert (before["events_waiting", named()], after["events_waiting", named()]) == (1, 0)
+    assert before["events_oldest_age_seconds", named()] >= 0
+    assert after["events_oldest_age_seconds", named()] == 0
 
 
 @pytest.mark.parametrize(("paused", "available"), [(False, 1), (True, 0)])

@@ -6,6 +6,7 @@ from flask.testing import FlaskClient
 from werkzeug.routing import Rule
 
 from appliance.services.api_keys import SCOPES
+from appliance.web.api.authentication import ANY
 
 OPEN = {
     "static",
@@ -62,7 +63,13 @@ def test_every_route_of_the_api_names_its_scope(app: Flask) -> None:
     rules = [rule for rule in shut(app) if rule.endpoint.startswith(("api.", "metrics."))]
     assert rules
     for rule in rules:
-        assert getattr(app.view_functions[rule.endpoint], "scope", None) in SCOPES, rule
+        assert getattr(app.view_functions[rule.endpoint], "scope", None) in (*SCOPES, ANY), rule
+
+
+def test_any_scope_opens_what_a_key_may_know_of_itself_and_nothing_else(app: Flask) -> None:
+    views = app.view_functions.items()
+
+    assert {name for name, view in views if getattr(view, "scope", None) == ANY} == {"api.keys.show_own"}
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])

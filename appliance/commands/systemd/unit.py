@@ -37,6 +37,7 @@ UMask=0077
 ProtectSystem=strict
 ReadWritePaths={data_dir}
 ReadWritePaths={environment}
+{backups}\
 ProtectHome={protect_home}
 PrivateTmp=yes
 PrivateDevices=yes
@@ -80,6 +81,7 @@ class Unit:
             command=self._command(),
             data_dir=_quoted(self.settings.data_dir),
             environment=_quoted(f"-{self.environment}"),
+            backups=self._backups(),
             stop_seconds=math.ceil(self.settings.supervisor.grace_seconds) + 15,
             protect_home="read-only" if self._lives_at_home() else "yes",
             capabilities="CAP_NET_BIND_SERVICE" if self._has_low_port() else "",
@@ -91,9 +93,16 @@ class Unit:
             words += ["--config", self.config]
         return " ".join(_quoted(word).replace("$", "$$") for word in words)  # else a variable of the environment
 
+    def _backups(self) -> str:
+        """A line for a directory outside of the data directory; the unit starts also while that is not there."""
+        place = self.settings.backup_dir
+        inside = place.is_relative_to(self.settings.data_dir)
+        return "" if inside else f"ReadWritePaths={_quoted(f'-{place}')}\n"
+
     def _lives_at_home(self) -> bool:
         """Whether ProtectHome=yes would hide something that is needed."""
-        needed = (self.root, self.python.resolve(), self.settings.data_dir, self.config or self.root)
+        settings = self.settings
+        needed = (self.root, self.python.resolve(), settings.data_dir, settings.backup_dir, self.config or self.root)
         return any(path.is_relative_to(home) for path in needed for home in ("/home", "/root", "/run/user"))
 
     def _has_low_port(self) -> bool:

@@ -1,35 +1,47 @@
 """Brings the database to the schema of this version. Alembic, configured in code: there is no alembic.ini."""
 
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
+import structlog
 from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
+from appliance.db.engine import is_memory, is_sqlite
+from appliance.db.migrations.safeguard import Safeguard
 from appliance.errors import StartupError
 
+log = structlog.get_logger(__name__)
 
-def migrate(engine: Engine) -> None:
+
+def migrate(engine: Engine, copies: Path | None = None) -> None:
     """Runs what is missing, all of it in one transaction.
 
+    `copies`: where an SQLite file is copied to before its schema changes; None: it is not.
+
     Raises:
-        StartupError: the database was made by a newer version.
+        StartupError: the database was made by a newer version; or a migration failed, and it is as it was.
     """
-    config = _config()
+    config = configuration()
     script = ScriptDirectory.from_config(config)
     with engine.begin() as connection:
-        current = MigrationContext.configure(connection).get_current_revision()
-        if current == script.get_current_head():
-            return
-        if current is not None and current not in {revision.revision for revision in script.walk_revisions()}:
-            raise StartupError(
-                f"The database has the schema of a newer version ({current}). "
-                "Start that version again, or restore a backup that this one made."
-            )
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        current = _revision_to_leave(connection, script)
+    head = str(script.get_current_head())
+    if current == head:
+        return
+    with _safeguarded(engine, copies, current, head):
+        _upgrade(engine, config, script)
+    if current is not None:
+        log.info("the database has the schema of this version now", before=current, now=head)
+
+
+def is_known(revision: str) -> bool:
+    """Whether this version can bring a database with that schema up to date."""
+    script = ScriptDirectory.from_config(configuration())
+    return revision in {known.revision for known in script.walk_revisions()}
 
 
 def current_revision(engine: Engine) -> str | None:
@@ -37,7 +49,33 @@ def current_revision(engine: Engine) -> str | None:
         return MigrationContext.configure(connection).get_current_revision()
 
 
-def _config() -> Config:
+def _upgrade(engine: Engine, config: Config, script: ScriptDirectory) -> None:
+    with engine.begin() as connection:
+        if _revision_to_leave(connection, script) != script.get_current_head():  # else another process was faster
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+
+
+def _revision_to_leave(connection: Connection, script: ScriptDirectory) -> str | None:
+    """That of the database as it is; None: it is empty. Raises StartupError when this version does not know it."""
+    current = MigrationContext.configure(connection).get_current_revision()
+    if current is not None and current not in {revision.revision for revision in script.walk_revisions()}:
+        raise StartupError(
+            f"The database has the schema of a newer version ({current}). "
+            "Start that version again, or restore a backup that this one made."
+        )
+    return current
+
+
+def _safeguarded(engine: Engine, copies: Path | None, current: str | None, head: str) -> AbstractContextManager[None]:
+    """There is nothing to copy of an empty database; that of a server is backed up by the tools of the server."""
+    if copies is None or current is None or is_memory(engine.url) or not is_sqlite(engine.url):
+        return nullcontext()
+    return Safeguard(Path(str(engine.url.database)), copies).around(current, head)
+
+
+def configuration() -> Config:
+    """For Alembic; `attributes["connection"]` is the caller's to set."""
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
     return config

@@ -1,4 +1,4 @@
-"""Who may come in: people with a password, programs with an API key; and what a program has already asked for."""
+"""Who may come in with a password, and what a program has already asked for."""
 
 from datetime import datetime
 from typing import Any
@@ -19,21 +19,6 @@ class User(Base):
     role: Mapped[str] = mapped_column(String(16), default="administrator")
     session_epoch: Mapped[int] = mapped_column(default=0)  # a session of an earlier epoch is signed out
     created_at: Mapped[datetime]
-
-
-class ApiKey(Base):
-    __tablename__ = "api_keys"
-
-    id: Mapped[str] = mapped_column(String(40), primary_key=True)
-    name: Mapped[str] = mapped_column(String(200))
-    secret_hash: Mapped[str] = mapped_column(
-        String(64)
-    )  # SHA-256; the secret is 256 random bits, so nothing slower is needed
-    scopes: Mapped[list[str]] = mapped_column(Json)
-    created_at: Mapped[datetime]
-    expires_at: Mapped[datetime | None]
-    revoked_at: Mapped[datetime | None]
-    last_used_at: Mapped[datetime | None]
 
 
 class IdempotencyKey(Base):

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Index, String, Text
+from sqlalchemy import ForeignKey, Index, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from appliance.db.models.base import Base
@@ -38,8 +38,15 @@ class MessageAttachment(Base):
     content_id: Mapped[str | None] = mapped_column(String(255))
     size: Mapped[int]
     sha256: Mapped[str] = mapped_column(String(64))
+    removed_at: Mapped[datetime | None]  # when its age took the file; until then the file is needed
 
     __table_args__ = (
         Index("ix_message_attachments_message_id", "message_id"),
         Index("ix_message_attachments_sha256", "sha256"),
+        Index(
+            "ix_message_attachments_kept",
+            "message_id",
+            sqlite_where=text("removed_at IS NULL"),
+            postgresql_where=text("removed_at IS NULL"),
+        ),
     )

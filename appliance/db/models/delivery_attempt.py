@@ -1,4 +1,4 @@
-"""One SMTP transaction and its reply, kept for ever beside its message."""
+"""One SMTP transaction and its reply, kept beside its message."""
 
 from datetime import datetime
 from enum import StrEnum

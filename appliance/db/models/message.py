@@ -1,17 +1,22 @@
 """A message and the verbs that move it from state to state.
 
 Each verb is one compare-and-set UPDATE: it says whether this caller was the one that made the move, so a duplicate
-task, a late worker or a second click changes nothing.
+task, a late worker or a second click changes nothing. A move that others want to hear of is told by an event in the
+same transaction (event.py). What the accounts make wait is not: a rest of half a minute would be told a hundred
+thousand times.
 """
 
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Index, String, Text, bindparam, case, exists, text, update
-from sqlalchemy.orm import Mapped, Session, mapped_column
+from sqlalchemy import ColumnElement, Update, bindparam, case, exists, update
+from sqlalchemy.orm import Session
 
-from appliance.db.models.base import Base, affected, changed_one
+from appliance.db.models.base import affected, changed_one
+from appliance.db.models.event import EventKind
+from appliance.db.models.message_columns import MessageColumns
+from appliance.db.models.message_moves import Moved, ended, ids_of, move, noted, told
 from appliance.db.models.message_state import (
     INCOMPLETE,
     RETRYABLE,
@@ -22,98 +27,20 @@ from appliance.db.models.message_state import (
     Reason,
 )
 from appliance.db.models.recipient import Recipient, RecipientStatus
-from appliance.db.types import Json
 
 __all__ = ["INCOMPLETE", "RETRYABLE", "UNFINISHED", "WAITING", "Message", "MessageStatus", "Priority", "Reason"]
 
 
-class Message(Base):
+class Message(MessageColumns):
     __tablename__ = "messages"
-
-    id: Mapped[str] = mapped_column(String(40), primary_key=True)
-    api_key_id: Mapped[str | None] = mapped_column(String(40))
-    status: Mapped[str] = mapped_column(String(16))
-    priority: Mapped[int]
-    subject: Mapped[str] = mapped_column(Text)
-    sender_email: Mapped[str | None] = mapped_column(String(320))
-    sender_name: Mapped[str] = mapped_column(Text, default="")
-    reply_to: Mapped[list[dict[str, str]]] = mapped_column(Json)
-    headers: Mapped[dict[str, str]] = mapped_column(Json)
-    tags: Mapped[list[str]] = mapped_column(Json)
-    meta: Mapped[dict[str, Any]] = mapped_column("metadata", Json)
-    account_id: Mapped[str | None] = mapped_column(String(40))  # the account the client asked for
-    template_id: Mapped[str | None] = mapped_column(String(40))
-    template_version: Mapped[int | None]
-    template_locale: Mapped[str | None] = mapped_column(String(20))  # None: the one without a language
-    rfc_message_id: Mapped[str] = mapped_column(String(998))  # the same at every attempt, so that a receiver can tell
-    request_id: Mapped[str] = mapped_column(String(128), default="")
-    size: Mapped[int] = mapped_column(default=0)  # bytes of text and HTML
-    created_at: Mapped[datetime]
-    send_at: Mapped[datetime | None]
-    expires_at: Mapped[datetime | None]
-    finished_at: Mapped[datetime | None]
-
-    attempts: Mapped[int] = mapped_column(default=0)
-    due_at: Mapped[datetime | None]  # set while waiting for a moment: the outbox is `due_at <= now`
-    reason: Mapped[str] = mapped_column(String(32), default="")
-    detail: Mapped[str] = mapped_column(Text, default="")
-
-    claim_id: Mapped[str | None] = mapped_column(String(40))  # of the batch that holds it
-    claim_account_id: Mapped[str | None] = mapped_column(String(40))
-    claim_day: Mapped[str] = mapped_column(String(10), default="")  # whose daily limit the claim was reserved from
-    lease_until: Mapped[datetime | None]
-    begun: Mapped[bool] = mapped_column(default=False)  # its worker may have begun to talk to the server about it
-
-    __table_args__ = (
-        Index(
-            "ix_messages_outbox",
-            "priority",
-            "due_at",
-            sqlite_where=text("due_at IS NOT NULL"),
-            postgresql_where=text("due_at IS NOT NULL"),
-        ),
-        Index(
-            "ix_messages_claim",
-            "claim_id",
-            sqlite_where=text("claim_id IS NOT NULL"),
-            postgresql_where=text("claim_id IS NOT NULL"),
-        ),
-        Index(
-            "ix_messages_expiry",
-            "expires_at",
-            sqlite_where=text("expires_at IS NOT NULL AND finished_at IS NULL"),
-            postgresql_where=text("expires_at IS NOT NULL AND finished_at IS NULL"),
-        ),
-        Index("ix_messages_status", "status", "id"),
-        Index("ix_messages_api_key", "api_key_id", "id"),
-        Index("ix_messages_rfc_message_id", "rfc_message_id"),
-    )
-
-    @property
-    def first_due_at(self) -> datetime:
-        """When it first could go: what its age counts from, and the date in its header."""
-        return max(self.send_at, self.created_at) if self.send_at else self.created_at
 
     @classmethod
     def claim(
         cls, session: Session, ids: Iterable[str], *, claim_id: str, account_id: str, day: str, lease_until: datetime
     ) -> int:
         """Waiting -> sending. Returns how many were still there to be claimed."""
-        return affected(
-            session,
-            update(cls)
-            .where(cls.id.in_(list(ids)), cls.status.in_(WAITING))
-            .values(
-                status=MessageStatus.SENDING,
-                due_at=None,
-                reason="",
-                claim_id=claim_id,
-                claim_account_id=account_id,
-                claim_day=day,
-                lease_until=lease_until,
-                begun=False,
-            ),
-        )
+        values = {"of_messages": list(ids), "new_claim": claim_id, "new_account": account_id, "new_day": day}
+        return affected(session, _CLAIM, {**values, "new_lease": lease_until})
 
     @classmethod
     def begin(cls, session: Session, message_id: str, *, claim_id: str, lease_until: datetime) -> bool:
@@ -157,10 +84,15 @@ class Message(Base):
         detail: str,
         due_at: datetime | None,
         attempts: int,
+        now: datetime,
+        account_id: str | None = None,
     ) -> bool:
-        """Sending -> queued, deferred or held, by whoever holds the claim."""
+        """Sending -> queued, deferred or held, by whoever holds the claim. `account_id`: which tried last."""
         outcome = {"status": status, "reason": reason, "detail": detail, "attempts": attempts}
-        return _leave(session, message_id, claim_id, due_at=due_at, finished_at=None, **outcome)
+        moved = _leave(session, message_id, claim_id, due_at=due_at, finished_at=None, **outcome)
+        if status in _TOLD_OF:
+            noted(session, _TOLD_OF[status], moved, now, account_id=account_id)
+        return bool(moved)
 
     @classmethod
     def finish(
@@ -174,10 +106,27 @@ class Message(Base):
         detail: str,
         attempts: int,
         now: datetime,
+        account_id: str | None = None,
     ) -> bool:
         """Sending -> sent, partially_sent, failed or suppressed, by the worker that holds it."""
         outcome = {"status": status, "reason": reason, "detail": detail, "attempts": attempts}
-        return _leave(session, message_id, claim_id, due_at=None, finished_at=now, **outcome)
+        moved = _leave(session, message_id, claim_id, due_at=None, finished_at=now, **outcome)
+        ended(session, moved, now, account_id=account_id)
+        return bool(moved)
+
+    @classmethod
+    def finish_late(
+        cls, session: Session, message_id: str, *, status: MessageStatus, attempts: int, now: datetime, account_id: str
+    ) -> bool:
+        """Waiting -> sent or partially_sent: its worker was taken for dead, and knows that the server took it.
+
+        Whoever has claimed it meanwhile sends it again, with the same Message-ID: that cannot be helped.
+        """
+        query = update(cls).where(cls.id == message_id, cls.status.in_(WAITING), cls.begun.is_(False))
+        outcome = {"status": status, "reason": "", "detail": "", "attempts": attempts}
+        moved = move(session, query.values(due_at=None, finished_at=now, **outcome).returning(*_TOLD))
+        ended(session, moved, now, account_id=account_id)
+        return bool(moved)
 
     @classmethod
     def release(cls, session: Session, ids: Iterable[str], *, now: datetime) -> int:
@@ -186,24 +135,32 @@ class Message(Base):
         return affected(session, query.values(status=MessageStatus.QUEUED, reason="", detail="", due_at=now))
 
     @classmethod
-    def retry(cls, session: Session, message_id: str, *, now: datetime) -> bool:
-        """Failed, partially sent, suppressed, deferred or held -> queued, with its attempts counted anew."""
-        query = update(cls).where(cls.id == message_id, cls.status.in_(RETRYABLE), _in_time(now))
-        return changed_one(session, query.values(due_at=now, **_ANEW))
+    def retry(cls, session: Session, ids: Iterable[str], *, now: datetime) -> list[str]:
+        """Failed, partially sent, suppressed, deferred or held -> queued, its attempts and age counted anew.
+
+        Returns those. One that is past its expiry, or whose content is gone, stays as it is.
+        """
+        query = update(cls).where(cls.id.in_(list(ids)), cls.status.in_(RETRYABLE), can_go_again(now))
+        moved = move(session, query.values(due_at=now, retried_at=now, **_ANEW).returning(*_TOLD))
+        noted(session, EventKind.MESSAGE_RETRIED, moved, now)
+        return ids_of(moved)
 
     @classmethod
     def reopen(cls, session: Session, ids: Iterable[str], *, now: datetime) -> list[str]:
         """Ended without having reached everybody -> queued, or scheduled if it was to go later. Returns those.
 
-        One that is past its expiry stays as it is.
+        One that is past its expiry, or whose content is gone, stays as it is.
         """
         later = cls.send_at > now
         values = _ANEW | {
             "status": case((later, MessageStatus.SCHEDULED), else_=MessageStatus.QUEUED),
             "due_at": case((later, cls.send_at), else_=now),
+            "retried_at": now,
         }
-        query = update(cls).where(cls.id.in_(list(ids)), cls.status.in_(INCOMPLETE), _in_time(now))
-        return list(session.connection().execute(query.values(values).returning(cls.id)).scalars())
+        query = update(cls).where(cls.id.in_(list(ids)), cls.status.in_(INCOMPLETE), can_go_again(now))
+        moved = move(session, query.values(values).returning(*_TOLD))
+        noted(session, EventKind.MESSAGE_RETRIED, moved, now)
+        return ids_of(moved)
 
     @classmethod
     def expire(cls, session: Session, ids: Iterable[str], *, now: datetime) -> list[str]:
@@ -212,38 +169,35 @@ class Message(Base):
         Its detail stays, for it says what the message was waiting for.
         """
         somebody_has_it = exists().where(Recipient.message_id == cls.id, Recipient.status == RecipientStatus.SENT)
-        query = (
-            update(cls)
-            .where(cls.id.in_(list(ids)), cls.status.in_(WAITING), cls.expires_at <= now)
-            .values(
-                status=case((somebody_has_it, MessageStatus.PARTIALLY_SENT), else_=MessageStatus.FAILED),
-                reason=Reason.EXPIRED,
-                due_at=None,
-                finished_at=now,
-            )
-            .returning(cls.id)
-        )
-        return list(session.connection().execute(query).scalars())
+        status = case((somebody_has_it, MessageStatus.PARTIALLY_SENT), else_=MessageStatus.FAILED)
+        query = update(cls).where(cls.id.in_(list(ids)), cls.status.in_(WAITING), cls.expires_at <= now)
+        return _end(session, query.values(status=status, reason=Reason.EXPIRED, **_over(now)), now)
 
     @classmethod
-    def suppress(cls, session: Session, ids: Iterable[str], *, now: datetime) -> int:
-        """Waiting -> suppressed."""
-        values = {"status": MessageStatus.SUPPRESSED, "reason": Reason.SUPPRESSED, "due_at": None, "finished_at": now}
-        return affected(session, update(cls).where(cls.id.in_(list(ids)), cls.status.in_(WAITING)).values(values))
+    def suppress(cls, session: Session, ids: Iterable[str], *, now: datetime) -> list[str]:
+        """Waiting -> suppressed. Returns those."""
+        query = update(cls).where(cls.id.in_(list(ids)), cls.status.in_(WAITING))
+        values = {"status": MessageStatus.SUPPRESSED, "reason": Reason.SUPPRESSED, **_over(now)}
+        return _end(session, query.values(values), now)
 
     @classmethod
-    def cancel(cls, session: Session, message_id: str, *, now: datetime) -> bool:
-        """Waiting -> cancelled. A message that a worker holds can no longer be cancelled."""
-        return changed_one(
-            session,
-            update(cls)
-            .where(cls.id == message_id, cls.status.in_(WAITING))
-            .values(status=MessageStatus.CANCELLED, reason="", detail="", due_at=None, finished_at=now),
-        )
+    def cancel(cls, session: Session, ids: Iterable[str], *, now: datetime) -> list[str]:
+        """Waiting -> cancelled. Returns those: a message that a worker holds can no longer be cancelled."""
+        query = update(cls).where(cls.id.in_(list(ids)), cls.status.in_(WAITING))
+        values = {"status": MessageStatus.CANCELLED, "reason": "", "detail": "", **_over(now)}
+        return _end(session, query.values(values), now)
 
 
-def _in_time(now: datetime) -> ColumnElement[bool]:
-    return Message.expires_at.is_(None) | (Message.expires_at > now)
+_TOLD = told(Message)
+_TOLD_OF = {
+    MessageStatus.DEFERRED: EventKind.MESSAGE_DEFERRED,
+    MessageStatus.HELD: EventKind.MESSAGE_HELD,
+}
+
+
+def can_go_again(now: datetime) -> ColumnElement[bool]:
+    """Neither past its expiry nor without its content."""
+    return (Message.expires_at.is_(None) | (Message.expires_at > now)) & Message.content_removed_at.is_(None)
 
 
 _FREE: dict[str, Any] = {
@@ -262,6 +216,21 @@ _ANEW: dict[str, Any] = {
     "finished_at": None,
     **_FREE,
 }
+
+_CLAIM = (
+    update(Message)
+    .where(Message.id.in_(bindparam("of_messages", expanding=True)), Message.status.in_(WAITING))
+    .values(
+        status=MessageStatus.SENDING,
+        due_at=None,
+        reason="",
+        claim_id=bindparam("new_claim"),
+        claim_account_id=bindparam("new_account"),
+        claim_day=bindparam("new_day"),
+        lease_until=bindparam("new_lease"),
+        begun=False,
+    )
+)
 
 _BEGIN = (
     update(Message)
@@ -285,13 +254,20 @@ _LEAVE = (
         finished_at=bindparam("new_finished_at"),
         **_FREE,
     )
+    .returning(*_TOLD)
 )
 
 
-def _expired(now: datetime) -> ColumnElement[bool]:
-    return Message.expires_at.is_not(None) & (Message.expires_at <= now)
+def _over(now: datetime) -> dict[str, Any]:
+    return {"due_at": None, "finished_at": now}
 
 
-def _leave(session: Session, message_id: str, claim_id: str, **outcome: object) -> bool:
+def _end(session: Session, query: Update, now: datetime) -> list[str]:
+    moved = move(session, query.returning(*_TOLD))
+    ended(session, moved, now)
+    return ids_of(moved)
+
+
+def _leave(session: Session, message_id: str, claim_id: str, **outcome: object) -> Moved:
     values = {f"new_{name}": value for name, value in outcome.items()}
-    return changed_one(session, _LEAVE, {"of_message": message_id, "of_claim": claim_id, **values})
+    return move(session, _LEAVE, {"of_message": message_id, "of_claim": claim_id, **values})

@@ -40,6 +40,7 @@ class Reason(StrEnum):
     INVALID = "invalid"
     EXPIRED = "expired"
     SUPPRESSED = "suppressed"
+    KEPT_BACK = "kept_back"  # it waited while the box was paused, and somebody wants to see it first
 
 
 class Priority(IntEnum):

@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, String, Text, bindparam, text, update
+from sqlalchemy import Computed, ForeignKey, Index, String, Text, bindparam, text, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from appliance.db.models.base import Base, affected, changed_one
@@ -24,7 +24,16 @@ class RecipientStatus(StrEnum):
     SUPPRESSED = "suppressed"
 
 
+_BYTEWISE = String(320).with_variant(String(320, collation="C"), "postgresql")
+"""So that addresses with one beginning stand together; a server's language may sort them otherwise."""
+
+_AFTER_THE_AT = "lower(replace(email, rtrim(email, replace(email, '@', '')), ''))"
+"""`rtrim` takes from the end whatever is no @."""
+
+
 class Recipient(Base):
+    """`address` and `domain` are what filters compare: A-Z in lower case, made by the database from `email`."""
+
     __tablename__ = "recipients"
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -38,9 +47,13 @@ class Recipient(Base):
     finished_at: Mapped[datetime | None]
     suppressed_by: Mapped[str | None] = mapped_column(String(40))  # the suppression, which may be gone by now
 
+    address: Mapped[str] = mapped_column(_BYTEWISE, Computed("lower(email)"))
+    domain: Mapped[str] = mapped_column(_BYTEWISE, Computed(_AFTER_THE_AT))
+
     __table_args__ = (
         Index("ix_recipients_message_id", "message_id"),
-        Index("ix_recipients_email", "email", "message_id"),
+        Index("ix_recipients_address", "address", "message_id"),
+        Index("ix_recipients_domain", "domain", "message_id"),
         Index(
             "ix_recipients_suppressed_by",
             "suppressed_by",
@@ -104,12 +117,18 @@ class Recipient(Base):
         )
 
     @classmethod
-    def retry(cls, session: Session, message_id: str) -> int:
-        """Failed or suppressed -> pending: whether it may be sent to now is asked again before it is sent."""
+    def retry(cls, session: Session, message_ids: Iterable[str]) -> int:
+        """Failed or suppressed -> pending, in these messages.
+
+        Whether it may be sent to now is asked again before it is sent.
+        """
         return affected(
             session,
             update(cls)
-            .where(cls.message_id == message_id, cls.status.in_((RecipientStatus.FAILED, RecipientStatus.SUPPRESSED)))
+            .where(
+                cls.message_id.in_(list(message_ids)),
+                cls.status.in_((RecipientStatus.FAILED, RecipientStatus.SUPPRESSED)),
+            )
             .values(status=RecipientStatus.PENDING, finished_at=None, suppressed_by=None),
         )
 

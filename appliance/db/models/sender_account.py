@@ -9,10 +9,11 @@ after it.
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from sqlalchemy import Index, String, Text, case, update
+from sqlalchemy import Index, String, Text, bindparam, case, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from appliance.db.models.base import Base, changed_one
+from appliance.db.models.event import Event, EventKind, of_account
 
 BUILT_IN_MAILBOX_ID = "acc_mailbox"
 
@@ -51,6 +52,7 @@ class SenderAccount(Base):
 
     count_date: Mapped[str] = mapped_column(String(10), default="")
     count: Mapped[int] = mapped_column(default=0)  # reserved or sent on `count_date`
+    exhausted_on: Mapped[str] = mapped_column(String(10), default="")  # the last day whose limit was reached
 
     breaker_failures: Mapped[int] = mapped_column(default=0)  # in a row
     breaker_until: Mapped[datetime | None]
@@ -76,20 +78,20 @@ class SenderAccount(Base):
         return AccountState.READY if self.breaker_until is None else AccountState.PROBING
 
     @classmethod
-    def reserve(cls, session: Session, account_id: str, count: int, *, today: str) -> bool:
+    def reserve(cls, session: Session, account_id: str, count: int, *, today: str, now: datetime) -> bool:
         """Takes `count` messages out of the day's limit, all or none, in one statement: no reader in between."""
-        spent = case((cls.count_date >= today, cls.count), else_=0)
-        return changed_one(
-            session,
-            update(cls)
-            .where(
-                cls.id == account_id,
-                cls.active.is_(True),
-                cls.deleted_at.is_(None),
-                (cls.daily_limit.is_(None)) | (spent + count <= cls.daily_limit),
-            )
-            .values(count=spent + count, count_date=case((cls.count_date > today, cls.count_date), else_=today)),
-        )
+        values = {"of_account": account_id, "messages": count, "today": today}
+        reserved = session.connection().execute(_RESERVE, values).one_or_none()
+        if reserved is not None and reserved.count == reserved.daily_limit:
+            cls._note_exhausted(session, account_id, today, now)
+        return reserved is not None
+
+    @classmethod
+    def _note_exhausted(cls, session: Session, account_id: str, today: str, now: datetime) -> None:
+        """Once a day, however often a message that was not sent gives back its place and another one takes it."""
+        query = update(cls).where(cls.id == account_id, cls.exhausted_on < today).values(exhausted_on=today)
+        if changed_one(session, query):
+            Event.note(session, [of_account(EventKind.ACCOUNT_EXHAUSTED, account_id, now)])
 
     @classmethod
     def refund(cls, session: Session, account_id: str, count: int, *, day: str) -> bool:
@@ -106,12 +108,12 @@ class SenderAccount(Base):
         cls, session: Session, account_id: str, *, known_failures: int, now: datetime, rest: timedelta, error: str
     ) -> bool:
         """Opens the breaker for `rest`. Messages that fail together know the same number of failures: one counts."""
-        return changed_one(
-            session,
-            update(cls)
-            .where(cls.id == account_id, cls.breaker_failures == known_failures)
-            .values(breaker_failures=known_failures + 1, breaker_until=now + rest, last_error=error, last_error_at=now),
-        )
+        query = update(cls).where(cls.id == account_id, cls.breaker_failures == known_failures)
+        trouble = {"breaker_until": now + rest, "last_error": error, "last_error_at": now}
+        tripped = changed_one(session, query.values(breaker_failures=known_failures + 1, **trouble))
+        if tripped and known_failures == 0:
+            Event.note(session, [of_account(EventKind.ACCOUNT_BROKEN, account_id, now)])
+        return tripped
 
     @classmethod
     def probe(cls, session: Session, account_id: str, *, now: datetime, until: datetime) -> bool:
@@ -122,13 +124,32 @@ class SenderAccount(Base):
         )
 
     @classmethod
-    def close_breaker(cls, session: Session, account_id: str) -> bool:
-        return changed_one(
-            session,
-            update(cls)
-            .where(cls.id == account_id, cls.breaker_until.is_not(None))
-            .values(breaker_failures=0, breaker_until=None),
-        )
+    def close_breaker(cls, session: Session, account_id: str, *, now: datetime) -> bool:
+        """It works again."""
+        query = update(cls).where(cls.id == account_id, cls.breaker_until.is_not(None))
+        closed = changed_one(session, query.values(breaker_failures=0, breaker_until=None))
+        if closed:
+            Event.note(session, [of_account(EventKind.ACCOUNT_RECOVERED, account_id, now)])
+        return closed
+
+
+_SPENT = case((SenderAccount.count_date >= bindparam("today"), SenderAccount.count), else_=0)
+_RESERVE = (
+    update(SenderAccount)
+    .where(
+        SenderAccount.id == bindparam("of_account"),
+        SenderAccount.active.is_(True),
+        SenderAccount.deleted_at.is_(None),
+        SenderAccount.daily_limit.is_(None) | (_SPENT + bindparam("messages") <= SenderAccount.daily_limit),
+    )
+    .values(
+        count=_SPENT + bindparam("messages"),
+        count_date=case(
+            (SenderAccount.count_date > bindparam("today"), SenderAccount.count_date), else_=bindparam("today")
+        ),
+    )
+    .returning(SenderAccount.count, SenderAccount.daily_limit)
+)
 
 
 class AccountDay(Base):

@@ -1,11 +1,11 @@
 """Users and API keys."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from appliance.db.models import ApiKey, User
+from appliance.db.models import ApiKey, SenderAccount, User
 
 
 def user_by_name(session: Session, name: str) -> User | None:
@@ -23,6 +23,31 @@ def has_users(session: Session) -> bool:
 
 def api_key_by_hash(session: Session, secret_hash: str) -> ApiKey | None:
     return session.scalars(select(ApiKey).where(ApiKey.secret_hash == secret_hash)).one_or_none()
+
+
+def api_key(session: Session, key_id: str) -> ApiKey | None:
+    return session.get(ApiKey, key_id)
+
+
+def api_key_page(
+    session: Session, *, before: str | None = None, limit: int = 50
+) -> tuple[Sequence[ApiKey], str | None]:
+    """Newest first, revoked ones too, with the id to go on before."""
+    query = select(ApiKey).order_by(ApiKey.id.desc())
+    if before:
+        query = query.where(ApiKey.id < before)
+    found = session.scalars(query.limit(limit + 1)).all()
+    items = found[:limit]
+    return items, items[-1].id if len(found) > limit else None
+
+
+def existing_accounts(session: Session, account_ids: Iterable[str]) -> set[str]:
+    """Those of `account_ids` that there are."""
+    wanted = list(account_ids)
+    if not wanted:
+        return set()
+    query = select(SenderAccount.id).where(SenderAccount.id.in_(wanted), SenderAccount.deleted_at.is_(None))
+    return set(session.scalars(query))
 
 
 def api_keys(session: Session) -> Sequence[ApiKey]:

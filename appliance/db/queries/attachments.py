@@ -6,8 +6,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from appliance.db.models import Attachment, Message, MessageAttachment
-from appliance.db.models.message import UNFINISHED
+from appliance.db.models import Attachment, MessageAttachment
 
 
 def one(session: Session, attachment_id: str, *, api_key_id: str | None, now: datetime) -> Attachment | None:
@@ -24,16 +23,20 @@ def of_message(session: Session, message_id: str) -> Sequence[MessageAttachment]
     ).all()
 
 
-def needed(session: Session, sha256s: Iterable[str], *, now: datetime, since: datetime) -> set[str]:
-    """Those files that an upload, an unfinished message or a message accepted after `since` refers to."""
+def uploads(session: Session, *, after: str, limit: int) -> Sequence[Attachment]:
+    """The oldest first, from the one after `after`."""
+    return session.scalars(select(Attachment).where(Attachment.id > after).order_by(Attachment.id).limit(limit)).all()
+
+
+def expired_ids(session: Session, *, now: datetime, limit: int) -> Sequence[str]:
+    return session.scalars(select(Attachment.id).where(Attachment.expires_at <= now).limit(limit)).all()
+
+
+def needed(session: Session, sha256s: Iterable[str], *, now: datetime) -> set[str]:
+    """Those files that an upload or a message refers to: until its age has come, a message may be sent again."""
     wanted = list(sha256s)
     uploaded = select(Attachment.sha256).where(Attachment.sha256.in_(wanted), Attachment.expires_at > now)
-    used = (
-        select(MessageAttachment.sha256)
-        .join(Message, Message.id == MessageAttachment.message_id)
-        .where(
-            MessageAttachment.sha256.in_(wanted),
-            Message.status.in_(UNFINISHED) | (Message.created_at > since),
-        )
+    used = select(MessageAttachment.sha256).where(
+        MessageAttachment.sha256.in_(wanted), MessageAttachment.removed_at.is_(None)
     )
-    return {*session.scalars(uploaded), *session.scalars(used)}
+    return {*session.scalars(uploaded.distinct()), *session.scalars(used.distinct())}

@@ -4,30 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy import func, literal, select, union_all
 from sqlalchemy.orm import Session
 
-from appliance.db.models import DeliveryAttempt, Message, MessageBody, MessageTag, Recipient, SenderAccount
+from appliance.db.models import DeliveryAttempt, Message, MessageBody, MessageCount, Recipient, SenderAccount
 from appliance.db.models.message import UNFINISHED, MessageStatus, Reason
-from appliance.db.queries import metadata, templates
+from appliance.db.queries import message_search, outbox, templates
+from appliance.db.queries.message_filters import Filters, filtered
 
-MOST_LOOKED_AT = 10_000
-
-
-@dataclass(frozen=True, slots=True)
-class Filters:
-    """Empty fields do not filter. `api_key_id`: only that key's messages. `metadata`: keys and what they must have."""
-
-    status: tuple[str, ...] = ()
-    recipient: str = ""
-    tag: str = ""
-    account: str = ""
-    template: str = ""  # slug, of those that are deleted as well, or id
-    since: datetime | None = None
-    until: datetime | None = None
-    q: str = ""
-    api_key_id: str | None = None
-    metadata: tuple[tuple[str, str], ...] = ()
+__all__ = ["Detail", "Filters", "Page", "counts_by_status", "detail", "filtered", "held_ids", "page", "status_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,37 +30,24 @@ class Detail:
     attempts: Sequence[DeliveryAttempt]
     accounts: Sequence[SenderAccount]
     template_slug: str | None = None
+    ahead: int = 0
+    """Messages that go out before it while it is in the outbox: see `outbox.ahead_of`."""
 
 
 def page(session: Session, filters: Filters, *, before: str | None = None, limit: int = 50) -> Page:
     """Newest first; `before` is the id that the previous page ended with, so new arrivals shift nothing.
 
-    A page that looks into metadata may have fewer items than `limit`, even none, and still a `next_id`.
+    A page may have fewer items than `limit`, even none, and still a `next_id`: see `message_search.find`.
     """
-    query = _filtered(select(Message), filters)
-    if before:
-        query = query.where(Message.id < before)
-    last = _last_looked_at(session, query) if filters.metadata else None
-    if last is not None:
-        query = query.where(Message.id >= last)
-    for key, value in filters.metadata:
-        query = query.where(metadata.has(key, value))
-    found = session.scalars(query.order_by(Message.id.desc()).limit(limit + 1)).all()
-    items = found[:limit]
-    return Page(items, _recipients_of(session, items), items[-1].id if len(found) > limit else last)
+    found = message_search.find(session, filters, before=before, limit=limit)
+    items = session.scalars(select(Message).where(Message.id.in_(found.ids)).order_by(Message.id.desc())).all()
+    return Page(items, _recipients_of(session, items), found.next_id)
 
 
-def _last_looked_at(session: Session, query: Select[Message]) -> str | None:
-    """The oldest message that one look into metadata reaches; None: it reaches all of them.
-
-    No index knows what is in metadata. A look at a million messages would hold everybody up, so each page looks at a
-    part of them, and the next page goes on from there.
-    """
-    ids = query.with_only_columns(Message.id).order_by(Message.id.desc())
-    return session.scalar(ids.offset(MOST_LOOKED_AT - 1).limit(1))
-
-
-def detail(session: Session, message_id: str, *, api_key_id: str | None = None) -> Detail | None:
+def detail(
+    session: Session, message_id: str, *, api_key_id: str | None = None, now: datetime | None = None
+) -> Detail | None:
+    """Without `now`, `ahead` is not counted."""
     message = session.get(Message, message_id)
     if message is None or (api_key_id is not None and message.api_key_id != api_key_id):
         return None
@@ -89,7 +61,14 @@ def detail(session: Session, message_id: str, *, api_key_id: str | None = None) 
         ).all(),
         session.scalars(select(SenderAccount).where(SenderAccount.deleted_at.is_(None))).all(),
         templates.slug_of(session, message.template_id),
+        _ahead_of(session, message, now),
     )
+
+
+def _ahead_of(session: Session, message: Message, now: datetime | None) -> int:
+    if now is None or message.status != MessageStatus.QUEUED or message.due_at is None or message.due_at > now:
+        return 0
+    return outbox.ahead_of(session, message, now=now)
 
 
 def status_of(session: Session, message_id: str, api_key_id: str | None = None) -> str | None:
@@ -111,8 +90,8 @@ def held_ids(session: Session, reasons: Sequence[Reason], *, after: str = "", li
 
 def counts_by_status(session: Session) -> dict[str, int]:
     """Every state, also those that no message is in."""
-    found = session.execute(select(Message.status, func.count()).group_by(Message.status))
-    counted = {status: count for status, count in found}
+    on_sqlite = session.get_bind().dialect.name == "sqlite"
+    counted = {status: count for status, count in session.execute(_KEPT_COUNTS if on_sqlite else _COUNTS)}
     return {str(status): counted.get(status, 0) for status in MessageStatus}
 
 
@@ -120,51 +99,18 @@ def oldest_unfinished_at(session: Session) -> dict[str, datetime]:
     """For each unfinished state that has a message: when its oldest was accepted."""
     found = {}
     for status in UNFINISHED:
-        first = session.scalar(select(Message.created_at).where(Message.status == status).order_by(Message.id).limit(1))
+        # not `order_by(id)`: a server that guesses where such messages are may read all older ones
+        oldest = select(func.min(Message.id)).where(Message.status == status).scalar_subquery()
+        first = session.scalar(select(Message.created_at).where(Message.id == oldest))
         if first is not None:
             found[str(status)] = first
     return found
 
 
-def _filtered(query: Select[Message], filters: Filters) -> Select[Message]:
-    conditions: list[ColumnElement[bool]] = []
-    if filters.status:
-        conditions.append(Message.status.in_(filters.status))
-    if filters.api_key_id is not None:
-        conditions.append(Message.api_key_id == filters.api_key_id)
-    if filters.template:
-        conditions.append(Message.template_id.in_(templates.ids_of(filters.template)))
-    if filters.account:
-        of_account = select(DeliveryAttempt.message_id).where(DeliveryAttempt.account_id == filters.account)
-        conditions.append((Message.account_id == filters.account) | Message.id.in_(of_account))
-    if filters.recipient:
-        conditions.append(Message.id.in_(_to_recipient(filters.recipient)))
-    if filters.tag:
-        conditions.append(Message.id.in_(select(MessageTag.message_id).where(MessageTag.tag == filters.tag)))
-    if filters.since:
-        conditions.append(Message.created_at >= filters.since)
-    if filters.until:
-        conditions.append(Message.created_at < filters.until)
-    if filters.q:
-        conditions.append(_mentions(filters.q))
-    return query.where(*conditions)
-
-
-def _to_recipient(wanted: str) -> Select[str]:
-    """A whole address, or the start of one."""
-    query = select(Recipient.message_id)
-    if "@" in wanted:
-        return query.where(Recipient.email == wanted)
-    return query.where(Recipient.email.startswith(wanted, autoescape=True))
-
-
-def _mentions(words: str) -> ColumnElement[bool]:
-    return (
-        Message.subject.icontains(words, autoescape=True)
-        | (Message.id == words)
-        | (Message.rfc_message_id == words)
-        | (Message.request_id == words)
-    )
+_KEPT_COUNTS = select(MessageCount.status, MessageCount.count)
+_COUNTS = union_all(  # each from the index alone, where one grouped query would read the messages
+    *(select(literal(str(status)), func.count()).where(Message.status == status) for status in MessageStatus)
+)
 
 
 def _recipients_of(session: Session, messages: Sequence[Message]) -> dict[str, list[Recipient]]:

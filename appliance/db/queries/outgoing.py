@@ -33,13 +33,13 @@ class OutgoingAttachment:
 
 @dataclass(frozen=True, slots=True)
 class OutgoingMessage:
-    """A claimed message with its content. `attempts`: how many were made before."""
+    """A claimed message with its content. `attempts`: how many were made before. `choice`: as that of `Message`."""
 
     id: str
     claim_id: str
     account_id: str
     claim_day: str
-    pinned: bool
+    choice: str | None
     attempts: int
     subject: str
     sender_email: str | None
@@ -51,9 +51,11 @@ class OutgoingMessage:
     rfc_message_id: str
     request_id: str
     first_due_at: datetime
+    age_from: datetime
     recipients: tuple[OutgoingRecipient, ...]
     attachments: tuple[OutgoingAttachment, ...] = ()
     expires_at: datetime | None = None
+    content_removed: bool = False
 
     def expired(self, now: datetime) -> bool:
         return self.expires_at is not None and self.expires_at <= now
@@ -144,7 +146,7 @@ def _outgoing(
         claim_id=message.claim_id or "",
         account_id=message.claim_account_id or "",
         claim_day=message.claim_day,
-        pinned=message.account_id is not None,
+        choice=message.choice,
         attempts=message.attempts,
         subject=message.subject,
         sender_email=message.sender_email,
@@ -156,7 +158,9 @@ def _outgoing(
         rfc_message_id=message.rfc_message_id,
         request_id=message.request_id,
         first_due_at=message.first_due_at,
+        age_from=message.age_from,
         recipients=tuple(recipients),
         attachments=tuple(attachments),
         expires_at=message.expires_at,
+        content_removed=message.content_removed_at is not None,
     )

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import bindparam, func, or_, select
+from sqlalchemy import Select, bindparam, func, or_, select
 from sqlalchemy.orm import Session
 
 from appliance.db.models import Message, Recipient, Suppression
@@ -88,26 +88,28 @@ def stopped_counts(session: Session, ids: Iterable[str]) -> dict[str, int]:
     return {str(suppression_id): count for suppression_id, count in found}
 
 
-def stopped_messages(session: Session, suppression_id: str, *, after: str, limit: int) -> Sequence[tuple[str, str]]:
-    """(id, status) of messages with a recipient that this entry stopped, the oldest first. Inside a write.
+def stopped_ids(session: Session, suppression_id: str, *, after: str, limit: int) -> Sequence[str]:
+    """Of messages younger than `after` with a recipient that this entry stopped, the oldest first."""
+    stopped = _stopped_by(suppression_id).where(Recipient.message_id > after)
+    return session.scalars(stopped.distinct().order_by(Recipient.message_id).limit(limit)).all()
+
+
+def stopped_messages(session: Session, suppression_id: str, ids: Sequence[str]) -> Sequence[tuple[str, str]]:
+    """(id, status) of those of `ids` that have a recipient that this entry stopped. Inside a write.
 
     The rows are locked on a database server: a worker must not load them half released.
     """
-    stopped = (
-        select(Recipient.message_id)
-        .where(
-            Recipient.suppressed_by == suppression_id,
-            Recipient.status == RecipientStatus.SUPPRESSED,
-            Recipient.message_id > after,
-        )
-        .distinct()
-        .order_by(Recipient.message_id)
-        .limit(limit)
-    )
+    stopped = _stopped_by(suppression_id).where(Recipient.message_id.in_(ids))
     found = session.execute(
         select(Message.id, Message.status).where(Message.id.in_(stopped)).order_by(Message.id).with_for_update()
     )
     return [(message_id, status) for message_id, status in found]
+
+
+def _stopped_by(suppression_id: str) -> Select[str]:
+    return select(Recipient.message_id).where(
+        Recipient.suppressed_by == suppression_id, Recipient.status == RecipientStatus.SUPPRESSED
+    )
 
 
 def _keys(email: str) -> tuple[str, str]:

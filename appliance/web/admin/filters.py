@@ -17,6 +17,8 @@ def register(app: Flask) -> None:
     app.add_template_filter(age)
     app.add_template_filter(size)
     app.add_template_filter(number)
+    app.add_template_filter(clock_time)
+    app.add_template_filter(brief)
 
 
 def moment(value: datetime | None) -> str:
@@ -45,6 +47,18 @@ def span(seconds: float) -> str:
         return "0 s"
     shown = [text for length, text in parts[:2] if length >= 60 or parts[0][0] <= 60]
     return " ".join(shown)
+
+
+def clock_time(value: datetime) -> str:
+    """The time of day, where the day is plain."""
+    return f"{value.astimezone(web().zone):%H:%M}"
+
+
+def brief(seconds: float) -> str:
+    """A span that may be far below a second: `42 ms`, `1.3 s`, then as `span`."""
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    return f"{seconds:.1f} s" if seconds < 60 else span(seconds)
 
 
 def size(count: int) -> str:

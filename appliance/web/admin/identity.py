@@ -9,6 +9,7 @@ from flask_login import LoginManager, UserMixin, current_user, login_user
 
 from appliance.db.models import User
 from appliance.db.queries import access
+from appliance.web import acting
 from appliance.web.context import web
 
 CONTROL = range(0x20)
@@ -40,11 +41,15 @@ def begin(user_id: str) -> None:
     session.clear()
     session.permanent = True
     login_user(_signed_in(user))
+    acting.as_user(user.id, user.name)
 
 
 def require() -> Any:
     """Before each request of a page that only people who are signed in may see."""
-    return None if current_user.is_authenticated else ask_to_sign_in()
+    if not current_user.is_authenticated:
+        return ask_to_sign_in()
+    acting.as_user(current_user.id, current_user.name)
+    return None
 
 
 def ask_to_sign_in() -> Any:

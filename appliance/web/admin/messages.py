@@ -73,7 +73,7 @@ def show(message_id: str) -> str:
         explanation=explain(scene(detail)),
         accounts={account.id: account for account in detail.accounts},
         priorities=PRIORITIES,
-        can_retry=status in RETRYABLE and not _expired(detail.message),
+        can_retry=status in RETRYABLE and not _expired(detail.message) and detail.message.content_removed_at is None,
         can_cancel=status in WAITING,
         unfinished=status in UNFINISHED,
     )
@@ -114,7 +114,7 @@ def _expired(message: Message) -> bool:
 
 def _detail(message_id: str) -> messages.Detail:
     with web().read() as session:
-        found = messages.detail(session, message_id)
+        found = messages.detail(session, message_id, now=web().clock())
     if found is None:
         raise NotFound("message", message_id)
     return found

@@ -6,38 +6,55 @@ Whatever stands on the blueprint `admin` is shut to everybody who is not signed 
 from flask import Blueprint, Flask, request
 from flask_wtf.csrf import CSRFProtect
 
+from appliance.services.rate_limit import RateLimit
 from appliance.services.throttle import Throttle
 from appliance.web import flower_proxy, security
 from appliance.web.admin import (
     accounts,
     api_docs,
     assets,
+    box,
     error_pages,
     filters,
     identity,
     keys,
     mailbox,
     messages,
+    retention,
     setup,
     sign_in,
     status,
     suppressions,
     template_pages,
+    webhooks,
 )
 from appliance.web.api.blueprint import PREFIX as API
 
-GROUPS = (status, messages, template_pages, mailbox, accounts, suppressions, keys, api_docs, flower_proxy)
+GROUPS = (
+    status,
+    messages,
+    template_pages,
+    mailbox,
+    accounts,
+    suppressions,
+    webhooks,
+    keys,
+    retention,
+    box,
+    api_docs,
+    flower_proxy,
+)
 OPEN = (setup, sign_in)
 
 
 def register(app: Flask) -> None:
-    app.extensions["postroom_sign_in_throttle"] = Throttle()
     security.register(app)
     identity.register(app)
     _refuse_forged_forms(app)
     for part in (assets, filters, error_pages):
         part.register(app)
     app.add_template_global(flower_proxy.is_enabled, "flower_is_enabled")
+    app.add_template_global(box.pause_in_force, "box_pause")
     for page in OPEN:
         app.register_blueprint(page.blueprint)
     app.register_blueprint(_admin())
@@ -53,11 +70,20 @@ def _admin() -> Blueprint:
 
 
 def _refuse_forged_forms(app: Flask) -> None:
-    """Every form carries a token. The API takes no cookie, and Flower's forms are checked by where they come from."""
+    """Every form carries a token. The API takes no cookie, and Flower's forms are checked by where they come from.
+
+    What leads to no form is left alone: then 404 and 405 say more than that a token is missing.
+    """
     app.config["WTF_CSRF_CHECK_DEFAULT"] = False
     csrf = CSRFProtect(app)
 
     @app.before_request
     def check() -> None:
-        if not request.path.startswith((f"{API}/", f"{flower_proxy.PREFIX}/")):
+        elsewhere = request.path.startswith((f"{API}/", f"{flower_proxy.PREFIX}/"))
+        if not elsewhere and request.routing_exception is None:
             csrf.protect()
+
+
+def begin(app: Flask) -> None:
+    app.extensions["postroom_sign_in_throttle"] = Throttle()
+    app.extensions["postroom_sign_in_failures"] = RateLimit()

@@ -10,6 +10,8 @@ from flask_login import current_user
 from wtforms import PasswordField, StringField
 from wtforms.validators import InputRequired
 
+from appliance.services.known_keys import network_of
+from appliance.services.rate_limit import RateLimit
 from appliance.services.throttle import Throttle
 from appliance.services.users import LONGEST_PASSWORD
 from appliance.web.admin import identity
@@ -21,6 +23,7 @@ blueprint = Blueprint("sign_in", __name__)
 log = structlog.get_logger(__name__)
 
 LONGEST_NAME = 200
+FAILURES_PER_MINUTE = 30  # from one address, with whatever names: each costs a hash, and an entry in the audit
 
 
 class SignInForm(Form):
@@ -43,16 +46,19 @@ def submit() -> Any:
     if not form.validate():
         return _page(form, HTTPStatus.UNPROCESSABLE_ENTITY)
     name, password = form.name.data[:LONGEST_NAME], form.password.data[:LONGEST_PASSWORD]
-    if wait := _throttle().admit(_key(name)):
+    if wait := _failures().look(_network(), FAILURES_PER_MINUTE).wait or _throttle().admit(_key(name)):
         log.warning("sign-in refused: too many tries", user=name, address=request.remote_addr, wait_seconds=wait)
         return _too_fast(form, wait)
     user = web().services.users.authenticate(name, password)
     if user is None:
         log.warning("sign-in failed", user=name, address=request.remote_addr)
+        _failures().take(_network(), FAILURES_PER_MINUTE)
+        web().services.users.note_refusal(name)
         return _page(form, HTTPStatus.UNAUTHORIZED, refused=True)
     _throttle().forget(_key(name))
     wanted = request.form.get("next")
     identity.begin(user.id)
+    web().services.users.note_sign_in(user)
     return redirect(identity.safe_next(wanted))
 
 
@@ -76,6 +82,15 @@ def _page(form: SignInForm, status: HTTPStatus = HTTPStatus.OK, **facts: Any) ->
 def _throttle() -> Throttle:
     throttle: Throttle = current_app.extensions["postroom_sign_in_throttle"]
     return throttle
+
+
+def _failures() -> RateLimit:
+    failures: RateLimit = current_app.extensions["postroom_sign_in_failures"]
+    return failures
+
+
+def _network() -> str:
+    return network_of(request.remote_addr or "")
 
 
 def _key(name: str) -> str:

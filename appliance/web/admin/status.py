@@ -9,9 +9,14 @@ from flask import Blueprint, render_template
 from appliance import __version__
 from appliance.clock import local_date, next_midnight
 from appliance.db.models import SenderAccount
+from appliance.db.models.rollup import Unit
 from appliance.db.models.sender_account import TransportKind
-from appliance.db.queries import accounts, messages
+from appliance.db.queries import accounts, messages, webhooks
+from appliance.db.queries.report import Question, report
+from appliance.services.webhook_endpoints import BY_HAND
+from appliance.web.admin.chart import Chart, chart
 from appliance.web.context import web
+from appliance.web.figures import kept
 
 blueprint = Blueprint("status", __name__)
 
@@ -37,6 +42,8 @@ def show() -> str:
         counts = messages.counts_by_status(session)
         oldest = messages.oldest_unfinished_at(session)
         senders = accounts.by_priority(session)
+        paused_webhooks = webhooks.paused(session)
+        last_day = _last_day(session)
     return render_template(
         "status.html",
         now=now,
@@ -45,11 +52,22 @@ def show() -> str:
         components=web().telemetry.health(),
         counts=counts,
         oldest=oldest,
+        paused_webhooks=[one for one in paused_webhooks if one.paused_reason != BY_HAND],
+        last_day=last_day,
         quotas=quotas(senders, now),
         reset_at=next_midnight(now, web().zone),
         next_runs=_in_order(dict(web().telemetry.next_runs())),
+        waiting=web().services.box.waiting() if web().services.box.paused else None,
+        accounts={one.id: one.name for one in senders},
+        backups=web().services.backups.items(),
+        last_backup=web().services.backups.last_run(),
         only_mailbox=all(one.transport == TransportKind.MAILBOX for one in senders),
     )
+
+
+def _last_day(session: Any) -> Chart | None:
+    span = kept().span(None, None, Unit.HOUR)
+    return chart(report(session, Question(span, by_time=True))) if span is not None else None
 
 
 def quotas(senders: Any, now: datetime) -> list[Quota]:

@@ -60,7 +60,8 @@ def remove(suppression_id: str) -> Any:
     """Somebody else may have removed it since the page was drawn: then there is nothing left to do."""
     try:
         removal = web().services.suppressions.remove(suppression_id, release="release" in request.form)
-        notice("suppression_removed", address=removal.address, released=removal.released)
+        by_and_by = removal.stopped if removal.job_id else 0
+        notice("suppression_removed", address=removal.address, released=removal.released, by_and_by=by_and_by)
     except NotFound:
         notice("suppression_gone")
     return redirect(url_for(".index"))

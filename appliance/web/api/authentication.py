@@ -8,15 +8,18 @@ from flask import current_app, g, request
 
 from appliance.errors import Forbidden
 from appliance.services.api_keys import SCOPES, Caller
+from appliance.web import acting
 from appliance.web.api.errors import Unauthenticated
 from appliance.web.context import web
 
 View = TypeVar("View", bound=Callable[..., Any])
-LOCAL_CALLER = Caller("local", "the command line of this box", frozenset(SCOPES))
+ANY = "any"
+"""What `needs` is given where any scope will do."""
+LOCAL_CALLER = Caller(acting.LOCAL_ID, "the command line of this box", frozenset(SCOPES))
 
 
 def needs(scope: str) -> Callable[[View], View]:
-    """Marks a view as open to callers with `scope`. Goes below the route decorator."""
+    """Marks a view as open to callers with `scope`, or with `ANY`. Goes below the route decorator."""
 
     def mark(view: View) -> View:
         view.__dict__["scope"] = scope
@@ -26,13 +29,15 @@ def needs(scope: str) -> Callable[[View], View]:
 
 
 def authenticate() -> None:
-    """Before each request. Raises Unauthenticated or Forbidden."""
+    """Before each request. Raises Unauthenticated, TooManyFailures, RateLimited or Forbidden."""
     view = current_app.view_functions.get(request.endpoint or "")
     scope = getattr(view, "scope", None)
     caller = _caller()
-    if scope is None or scope not in caller.scopes:
-        raise Forbidden(f"This API key lacks the scope {scope!r}. Create one that has it under API keys.")
+    acting.as_caller(caller)
     g.caller = caller
+    web().services.api_keys.admit(caller)
+    if scope is None or not (scope == ANY or scope in caller.scopes):
+        raise Forbidden(f"This API key lacks the scope {scope!r}. Create one that has it under API keys.")
 
 
 def caller() -> Caller:
@@ -47,7 +52,9 @@ def _caller() -> Caller:
     secret = secret.strip()
     if hmac.compare_digest(secret.encode(), web().local_token.encode()):
         return LOCAL_CALLER
-    found = web().services.api_keys.authenticate(secret)
+    found = web().services.api_keys.authenticate(secret, request.remote_addr or "")
     if found is None:
-        raise Unauthenticated("This API key is unknown, expired or revoked. Create another one under API keys.")
+        raise Unauthenticated(
+            "This API key is unknown, expired, disabled or revoked. Look at it, or create another one, under API keys."
+        )
     return found

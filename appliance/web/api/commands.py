@@ -1,15 +1,18 @@
 """From the JSON of a message to what is submitted."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
-from flask import request
+from flask import g, request
 
 from appliance.db.models.message import Priority
-from appliance.errors import FieldError, InvalidInput
-from appliance.services.intake import within_limits
-from appliance.services.submit_message import SubmitMessage, TemplateReference
+from appliance.errors import ApplianceError, FieldError, InvalidInput, Unavailable
+from appliance.services.attachments import StoredFile
+from appliance.services.intake import limit_errors
+from appliance.services.submit_message import SubmitMessage, Submitter, TemplateReference
 from appliance.web.api import attachments
+from appliance.web.api.authentication import caller
 from appliance.web.api.schemas import MessageRequest
 from appliance.web.context import web
 
@@ -35,9 +38,14 @@ class Prepared:
     contents: Mapping[str, bytes]
 
 
+def submitter() -> Submitter:
+    """Who submits in this request."""
+    return Submitter(caller().api_key_id, g.request_id, caller().limits)
+
+
 def prepare(body: MessageRequest) -> Prepared:
     """Stores nothing. Raises InvalidInput with every wrong field."""
-    files, contents = attachments.described(body.attachments)
+    files, contents, wrong = _files(body)
     command = SubmitMessage(
         to=body.recipients("to"),
         cc=body.recipients("cc"),
@@ -57,8 +65,18 @@ def prepare(body: MessageRequest) -> Prepared:
         expires_at=body.expires_at,
         template=TemplateReference(body.template, body.variables, body.locale) if body.template is not None else None,
     )
-    within_limits(command, web().settings.limits)
+    wrong += limit_errors(command, web().settings.limits)
+    if wrong:
+        raise InvalidInput(wrong)
     return Prepared(command, contents)
+
+
+def _files(body: MessageRequest) -> tuple[tuple[StoredFile, ...], dict[str, bytes], list[FieldError]]:
+    """Of a message, with what is wrong with them: other fields may be wrong as well, and are named together."""
+    try:
+        return *attachments.described(body.attachments), []
+    except InvalidInput as error:
+        return (), {}, list(error.errors)
 
 
 def filled(prepared: Prepared) -> Prepared:
@@ -66,10 +84,21 @@ def filled(prepared: Prepared) -> Prepared:
     return replace(prepared, command=web().services.template_rendering.fill(prepared.command))
 
 
-def keep_files(prepared: Iterable[Prepared]) -> None:
-    """Before the messages are stored, so that no message names a file that is not there."""
-    for one in prepared:
-        web().services.attachments.keep(one.contents.values())
+@contextmanager
+def files_kept(prepared: Iterable[Prepared]) -> Iterator[None]:
+    """On disk before the messages are stored, so that no message names a file that is not there. Each file once.
+
+    When the messages are refused, the files that they brought go again.
+    """
+    contents = {digest: content for one in prepared for digest, content in one.contents.items()}
+    kept = web().services.attachments.keep(contents.values())
+    try:
+        yield
+    except Unavailable:
+        raise  # whether they were stored is not known to everybody: the clean-up will find out
+    except ApplianceError:
+        web().services.attachments.take_back(kept)
+        raise
 
 
 def idempotency_key() -> str | None:

@@ -145,6 +145,7 @@ class AttachmentOfMessage(Document):
     content_type: str
     content_id: str | None
     sha256: str
+    removed_at: Moment | None = Field(description="When its age took the file; null: it is kept.")
 
 
 class TemplateOfMessage(Document):
@@ -158,6 +159,9 @@ class MessageDetail(MessageSummary):
     reply_to: list[Addressee]
     text: str | None
     html: str | None
+    content_removed_at: Moment | None = Field(
+        description="When text and HTML, or attachments, were removed because of their age: then it cannot be retried."
+    )
     template: TemplateOfMessage | None = Field(description="What it was made from.")
     headers: dict[str, str]
     attachments: list[AttachmentOfMessage]

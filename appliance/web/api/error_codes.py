@@ -35,14 +35,16 @@ BAD_REQUEST = ErrorCode(
     "bad_request",
     HTTPStatus.BAD_REQUEST,
     "The request cannot be understood",
-    "The HTTP request itself is malformed: a form that breaks off, a Host header that names no host, or the like.",
-    "Look at what your HTTP client sends; a proxy between you and the appliance may have changed it.",
+    "The HTTP request itself is malformed: a form that breaks off, a Host header that names no host, or the like. Or "
+    "it was sent to a page for people, whose forms carry a token that this one lacked.",
+    "Look at what your HTTP client sends; a proxy between you and the appliance may have changed it. Programs use the "
+    "addresses under /api/v1.",
 )
 UNAUTHENTICATED = ErrorCode(
     "unauthenticated",
     HTTPStatus.UNAUTHORIZED,
     "No valid API key",
-    "There is no Authorization header, or its key is unknown, expired or revoked.",
+    "There is no Authorization header, or its key is unknown, expired, disabled or revoked.",
     "Send the header Authorization: Bearer <key>. Keys are made under API keys, or by "
     "`python run.py apikey create --name my-program --scopes send,read`.",
 )
@@ -51,7 +53,15 @@ FORBIDDEN = ErrorCode(
     HTTPStatus.FORBIDDEN,
     "The API key lacks a scope",
     "The key is good, but it was made without the scope that this operation needs: send, read or manage.",
-    "Create a key that has the scope that the detail names; scopes of a key cannot be changed.",
+    "Use a key that has the scope that the detail names, or let somebody give it to this one under API keys.",
+)
+NOT_ALLOWED = ErrorCode(
+    "not_allowed",
+    HTTPStatus.FORBIDDEN,
+    "The API key may not use this",
+    "The key is good and has the scope, but it is bound to certain From addresses or sender accounts, and the request "
+    "names another one; or it would give a key more than it has itself.",
+    "The list errors says for each field what is allowed. Name that, or let somebody change the key under API keys.",
 )
 NOT_FOUND = ErrorCode(
     "not_found",
@@ -75,6 +85,14 @@ WRONG_STATE = ErrorCode(
     "The thing exists, but what was asked makes no sense now: cancelling a message that was sent, retrying one that "
     "waits already, deleting the built-in mailbox.",
     "Read it again: its status and explanation say where it stands. Nothing was changed.",
+)
+CONTENT_REMOVED = ErrorCode(
+    "content_removed",
+    HTTPStatus.CONFLICT,
+    "The content of the message is no longer kept",
+    "The message has ended, and its body or its attachments were removed when they reached the age in [retention] "
+    "body_days, attachment_days or failed_days. What became of it is still known.",
+    "Submit the message anew. Longer ages keep the content of messages to come for longer.",
 )
 CONFLICT = ErrorCode(
     "conflict",
@@ -112,6 +130,32 @@ INVALID_FIELDS = ErrorCode(
     "A field of the body, the query or a header is missing, misspelt, of the wrong kind or outside its limits.",
     "The list errors names every such field by its path, such as to[1].email, with what would be right.",
 )
+RATE_LIMITED = ErrorCode(
+    "rate_limited",
+    HTTPStatus.TOO_MANY_REQUESTS,
+    "Too many requests a minute",
+    "The API key has a limit of requests a minute, and they came faster. Nothing was done.",
+    "Wait Retry-After seconds and repeat the request. RateLimit-Remaining says how many may come at once; a batch is "
+    "one request.",
+)
+QUOTA_USED_UP = ErrorCode(
+    "quota_used_up",
+    HTTPStatus.TOO_MANY_REQUESTS,
+    "The day's messages are used up",
+    "The API key may submit so many messages a calendar day, in the time zone of the appliance, and this was one more. "
+    "Nothing was accepted, and nothing of a batch.",
+    "Repeat the request after Retry-After seconds, at midnight; send a smaller batch if Quota-Remaining allows one; or "
+    "let somebody raise the key's limit.",
+)
+TOO_MANY_FAILURES = ErrorCode(
+    "too_many_failures",
+    HTTPStatus.TOO_MANY_REQUESTS,
+    "Too many wrong API keys from here",
+    "Many requests from this address had an API key that is unknown, expired, disabled or revoked. For a while no "
+    "other key from there is looked at, right or wrong, so that keys cannot be guessed.",
+    "Find the program that sends a wrong key and stop it, then wait Retry-After seconds. Programs whose key is in use "
+    "already are not held up. Behind a reverse proxy, set [web] trusted_proxies, or everybody has its address.",
+)
 INTERNAL_ERROR = ErrorCode(
     "internal_error",
     HTTPStatus.INTERNAL_SERVER_ERROR,
@@ -119,6 +163,14 @@ INTERNAL_ERROR = ErrorCode(
     "A fault of the appliance, not of the request.",
     "Its log has the details under the request_id of the answer. Repeat the request with the same Idempotency-Key: "
     "nothing is accepted twice.",
+)
+QUERY_TOO_SLOW = ErrorCode(
+    "query_too_slow",
+    HTTPStatus.SERVICE_UNAVAILABLE,
+    "Looking for that takes too long",
+    "The question reads so much of the database that it would hold up everybody else, so it was given up after a "
+    "quarter of a second. A disk that is busy with something else makes this likelier.",
+    "Ask for less: a shorter stretch of time with since and until, a status, a longer part of a subject.",
 )
 STORAGE_UNAVAILABLE = ErrorCode(
     "storage_unavailable",
@@ -143,15 +195,21 @@ ERROR_CODES: Mapping[str, ErrorCode] = {
         BAD_REQUEST,
         UNAUTHENTICATED,
         FORBIDDEN,
+        NOT_ALLOWED,
         NOT_FOUND,
         METHOD_NOT_ALLOWED,
         WRONG_STATE,
+        CONTENT_REMOVED,
         CONFLICT,
         IDEMPOTENCY_KEY_REUSED,
         REQUEST_TOO_LARGE,
         UNSUPPORTED_MEDIA_TYPE,
         INVALID_FIELDS,
+        RATE_LIMITED,
+        QUOTA_USED_UP,
+        TOO_MANY_FAILURES,
         INTERNAL_ERROR,
+        QUERY_TOO_SLOW,
         STORAGE_UNAVAILABLE,
         TEMPORARILY_UNAVAILABLE,
     )
@@ -163,6 +221,9 @@ FIELD_CODES: Mapping[str, str] = {
     "invalid": "The value is of the wrong kind, malformed or outside its range.",
     "too_many": "There are more entries than the limit allows.",
     "too_large": "There are more bytes than the limit allows.",
+    "not_allowed": "The API key may not use that value; the message says what it may.",
     "not_found": "It names something that does not exist, or no longer.",
+    "type_not_allowed": "Files of this type are not taken; [limits] attachment_types says which are.",
+    "type_mismatch": "The content of the file is something else than its type says.",
 }
 """What `errors[].code` can say."""

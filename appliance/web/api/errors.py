@@ -13,16 +13,23 @@ from werkzeug.exceptions import HTTPException
 from appliance.errors import (
     ApplianceError,
     Conflict,
+    ContentRemoved,
     FieldError,
     Forbidden,
     IdempotencyKeyReused,
     InvalidInput,
+    LimitReached,
+    NotAllowed,
     NotFound,
+    QueryTooSlow,
+    QuotaUsedUp,
+    RateLimited,
     StorageUnavailable,
+    TooManyFailures,
     Unavailable,
     WrongState,
 )
-from appliance.web.api import error_codes
+from appliance.web.api import error_codes, limits
 from appliance.web.api.error_codes import ErrorCode
 from appliance.web.api.field_errors import field_errors
 
@@ -44,10 +51,16 @@ CODES: Mapping[type[ApplianceError], ErrorCode] = {
     InvalidInput: error_codes.INVALID_FIELDS,
     Unauthenticated: error_codes.UNAUTHENTICATED,
     Forbidden: error_codes.FORBIDDEN,
+    NotAllowed: error_codes.NOT_ALLOWED,
+    RateLimited: error_codes.RATE_LIMITED,
+    QuotaUsedUp: error_codes.QUOTA_USED_UP,
+    TooManyFailures: error_codes.TOO_MANY_FAILURES,
     NotFound: error_codes.NOT_FOUND,
     WrongState: error_codes.WRONG_STATE,
+    ContentRemoved: error_codes.CONTENT_REMOVED,
     Conflict: error_codes.CONFLICT,
     IdempotencyKeyReused: error_codes.IDEMPOTENCY_KEY_REUSED,
+    QueryTooSlow: error_codes.QUERY_TOO_SLOW,
     StorageUnavailable: error_codes.STORAGE_UNAVAILABLE,
     Unavailable: error_codes.TEMPORARILY_UNAVAILABLE,
 }
@@ -121,8 +134,9 @@ def _of_appliance(error: ApplianceError) -> Response:
     if code is None:
         return _unexpected(error)
     errors = error.errors if isinstance(error, InvalidInput) else ()
-    detail = "Some fields are not right; see errors." if errors else str(error)
-    return problem(code, detail, errors, headers=_HEADERS.get(code.status))
+    detail = DETAILS.get(code, str(error)) if errors else str(error)
+    headers = limits.reached(error) if isinstance(error, LimitReached) else _HEADERS.get(code.status)
+    return problem(code, detail, errors, headers=headers)
 
 
 def _of_http(error: HTTPException) -> Any:
@@ -143,6 +157,11 @@ def _unexpected(error: Exception) -> Response:
     log.error("a request failed", path=request.path, method=request.method, exc_info=error)
     return problem(error_codes.INTERNAL_ERROR, "Something went wrong here. The log has it under this request_id.")
 
+
+DETAILS: Mapping[ErrorCode, str] = {
+    error_codes.INVALID_FIELDS: "Some fields are not right; see errors.",
+    error_codes.NOT_ALLOWED: "This API key may not do that; errors says what it may.",
+}
 
 _HEADERS: Mapping[HTTPStatus, Mapping[str, str]] = {
     HTTPStatus.SERVICE_UNAVAILABLE: {"Retry-After": RETRY_AFTER},

@@ -35,6 +35,7 @@ _DETAIL: Mapping[str, Any] = {
     "reply_to": [],
     "text": "Hello Ann, your invoice is ready.",
     "html": None,
+    "content_removed_at": None,
     "template": None,
     "headers": {"X-Campaign": "november"},
     "attachments": [],

@@ -1,13 +1,12 @@
 """/api/v1/messages"""
 
-from flask import Response, g, jsonify
+from flask import Response, jsonify
 from flask_openapi3 import APIBlueprint, Tag
 
 from appliance.db.queries import attachments as stored_attachments
 from appliance.db.queries import messages
-from appliance.errors import NotFound
-from appliance.services.submit_message import Submitter
-from appliance.web.api import commands, documents, examples, paging, representations
+from appliance.errors import Forbidden, NotFound
+from appliance.web.api import commands, documents, examples, limits, paging, representations
 from appliance.web.api.authentication import caller, needs
 from appliance.web.api.schemas import MessagePath, MessageQuery, MessageRequest, SubmitQuery
 from appliance.web.context import web
@@ -34,12 +33,11 @@ def submit(query: SubmitQuery, body: MessageRequest) -> tuple[Response, int, dic
     """
     key, prepared = commands.idempotency_key(), commands.prepare(body)
     if query.dry_run:
-        result = web().services.dry_run.run(commands.filled(prepared).command, prepared.contents)
+        result = web().services.dry_run.run(commands.filled(prepared).command, prepared.contents, caller().limits)
         return jsonify(representations.dry_run(result)), 200, {}
-    commands.keep_files([prepared])
-    submitter = Submitter(caller().api_key_id, g.request_id)
-    accepted = web().services.submission.submit(prepared.command, submitter, key)
-    headers = {"Location": f"/api/v1/messages/{accepted.id}"}
+    with commands.files_kept([prepared]):
+        accepted = web().services.submission.submit(prepared.command, commands.submitter(), key)
+    headers = {"Location": f"/api/v1/messages/{accepted.id}", **limits.quota(accepted.quota)}
     if accepted.replayed:
         headers["Idempotent-Replay"] = "true"
     return jsonify(representations.accepted(accepted)), 202, headers
@@ -48,7 +46,13 @@ def submit(query: SubmitQuery, body: MessageRequest) -> tuple[Response, int, dic
 @blueprint.get("", operation_id="list_messages", summary="List messages", responses={200: documents.MessagePage})
 @needs("read")
 def index(query: MessageQuery) -> Response:
-    """Newest first."""
+    """Newest first. Only `next_cursor: null` says that there are no more.
+
+    A filter that many messages fit is answered whole, and so is one that few fit. Metadata, and filters that many fit
+    each and hardly any together, are looked for in 10,000 messages a page: it may be empty and have a `next_cursor`.
+    """
+    if query.key and caller().sees_only is not None:
+        raise Forbidden("This API key lacks the scope 'manage', which the filter 'key' needs. Create one that has it.")
     filters = messages.Filters(
         status=tuple(query.status),
         recipient=query.recipient,
@@ -58,6 +62,9 @@ def index(query: MessageQuery) -> Response:
         since=query.since,
         until=query.until,
         q=query.q,
+        key=query.key,
+        reason=query.reason or "",
+        subject=query.subject,
         metadata=tuple(query.metadata.items()),
         api_key_id=caller().sees_only,
     )
@@ -115,9 +122,22 @@ def retry(path: MessagePath) -> Response:
     return _one(path.id)
 
 
+@blueprint.delete(
+    "/<string:id>",
+    operation_id="delete_message",
+    summary="Delete a message that has ended",
+    responses={204: None, 409: None},
+)
+@needs("manage")
+def delete(path: MessagePath) -> tuple[str, int]:
+    """For good: its recipients, attempts and content go with it. Figures that counted it stay."""
+    web().services.messages.delete(path.id)
+    return "", 204
+
+
 def _one(message_id: str) -> Response:
     with web().read() as session:
-        detail = messages.detail(session, message_id, api_key_id=caller().sees_only)
+        detail = messages.detail(session, message_id, api_key_id=caller().sees_only, now=web().clock())
         if detail is None:
             raise NotFound("message", message_id)
         files = stored_attachments.of_message(session, message_id)

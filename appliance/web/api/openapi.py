@@ -6,11 +6,18 @@ from typing import Any
 
 from flask_openapi3 import OpenAPI
 
-from appliance.web.api import error_codes
+from appliance.web.api import error_codes, limits
+from appliance.web.api.authentication import ANY
+from appliance.web.api.box_documents import EXAMPLES as BOX_EXAMPLES
 from appliance.web.api.documents import Problem
 from appliance.web.api.error_codes import ERROR_CODES, ErrorCode
 from appliance.web.api.examples import EXAMPLES
+from appliance.web.api.job_documents import EXAMPLES as JOB_EXAMPLES
+from appliance.web.api.key_documents import EXAMPLES as KEY_EXAMPLES
+from appliance.web.api.retention_documents import EXAMPLES as RETENTION_EXAMPLES
+from appliance.web.api.statistics_documents import EXAMPLES as STATISTICS_EXAMPLES
 from appliance.web.api.template_examples import EXAMPLES as TEMPLATE_EXAMPLES
+from appliance.web.api.webhook_documents import EXAMPLES as WEBHOOK_EXAMPLES
 
 SCHEMAS = "#/components/schemas/"
 HEADERS = "#/components/headers/"
@@ -18,14 +25,27 @@ HEADERS = "#/components/headers/"
 ALWAYS = (
     error_codes.UNAUTHENTICATED,
     error_codes.FORBIDDEN,
+    error_codes.RATE_LIMITED,
+    error_codes.TOO_MANY_FAILURES,
     error_codes.INTERNAL_ERROR,
     error_codes.STORAGE_UNAVAILABLE,
     error_codes.TEMPORARILY_UNAVAILABLE,
 )
 WITH_BODY = (error_codes.REQUEST_TOO_LARGE, error_codes.INVALID_FIELDS)
 WITH_JSON = (error_codes.INVALID_JSON, error_codes.UNSUPPORTED_MEDIA_TYPE)
-_EXAMPLES = {**EXAMPLES, **TEMPLATE_EXAMPLES}
+_EXAMPLES = {
+    **EXAMPLES,
+    **TEMPLATE_EXAMPLES,
+    **STATISTICS_EXAMPLES,
+    **KEY_EXAMPLES,
+    **WEBHOOK_EXAMPLES,
+    **JOB_EXAMPLES,
+    **RETENTION_EXAMPLES,
+    **BOX_EXAMPLES,
+}
 REPLAYED = error_codes.IDEMPOTENCY_KEY_REUSED
+SUBMITTING = ("submit_message", "submit_batch")
+"""Operations whose messages are counted against the quota of the key."""
 
 _REQUEST_ID = {
     "description": "The request's own X-Request-ID if it had one; it stands in the log as well.",
@@ -57,7 +77,12 @@ def _set_components(components: dict[str, Any], *, unused: str) -> None:
     problem = Problem.model_json_schema(ref_template=SCHEMAS + "{model}")
     schemas.update(problem.pop("$defs"))
     schemas["Problem"] = problem
-    components["headers"] = {"X-Request-ID": _REQUEST_ID}
+    of_limits = {name: _limit_header(text) for name, text in limits.DESCRIPTIONS.items()}
+    components["headers"] = {"X-Request-ID": _REQUEST_ID, **of_limits}
+
+
+def _limit_header(text: str) -> dict[str, Any]:
+    return {"description": text, "schema": {"type": "integer"}}
 
 
 def _scopes(app: OpenAPI) -> dict[tuple[str, str], str]:
@@ -71,8 +96,10 @@ def _scopes(app: OpenAPI) -> dict[tuple[str, str], str]:
 
 def _complete(operation: dict[str, Any], scope: str) -> None:
     described = operation.get("description", "").replace("<br/>", " ")
-    operation["description"] = f"{described} Needs an API key with the scope `{scope}`.".strip()
-    operation["security"] = [{"api_key": [scope]}]  # OpenAPI 3.1 lets any kind of scheme name the roles it needs
+    needed = "with any scope" if scope == ANY else f"with the scope `{scope}`"
+    operation["description"] = f"{described} Needs an API key {needed}.".strip()
+    roles = [] if scope == ANY else [scope]  # OpenAPI 3.1 lets any kind of scheme name the roles it needs
+    operation["security"] = [{"api_key": roles}]
     responses = operation["responses"]
     conflict = responses.pop("409", None)
     responses.pop("422", None)  # flask-openapi3's own
@@ -80,7 +107,8 @@ def _complete(operation: dict[str, Any], scope: str) -> None:
         _give_example(answer)
     for code in _codes(operation, conflicts=conflict is not None):
         _add_problem(responses, code)
-    operation["responses"] = {status: _with_request_id(responses[status]) for status in sorted(responses)}
+    submits = operation["operationId"] in SUBMITTING
+    operation["responses"] = {status: _with_headers(responses[status], submits) for status in sorted(responses)}
 
 
 def _give_example(answer: dict[str, Any]) -> None:
@@ -94,7 +122,9 @@ def _codes(operation: dict[str, Any], *, conflicts: bool) -> Iterator[ErrorCode]
     parameters = operation.get("parameters", [])
     possible = set(ALWAYS)
     if "requestBody" in operation:
-        possible |= set(WITH_BODY)
+        possible |= {*WITH_BODY, error_codes.NOT_ALLOWED}
+    if operation["operationId"] in SUBMITTING:
+        possible.add(error_codes.QUOTA_USED_UP)
     if "application/json" in operation.get("requestBody", {}).get("content", {}):
         possible |= set(WITH_JSON)
     if parameters:
@@ -132,5 +162,6 @@ def _example(code: ErrorCode) -> dict[str, Any]:
     }
 
 
-def _with_request_id(answer: dict[str, Any]) -> dict[str, Any]:
-    return {**answer, "headers": {**answer.get("headers", {}), "X-Request-ID": {"$ref": f"{HEADERS}X-Request-ID"}}}
+def _with_headers(answer: dict[str, Any], submits: bool) -> dict[str, Any]:
+    names = ("X-Request-ID", *limits.OF_RATE, *(limits.OF_QUOTA if submits else ()))
+    return {**answer, "headers": {**answer.get("headers", {}), **{name: {"$ref": HEADERS + name} for name in names}}}

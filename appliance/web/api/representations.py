@@ -11,6 +11,7 @@ from appliance.db.queries.messages import Detail
 from appliance.services.dry_run import DryRunResult
 from appliance.services.explanation import Scene, explain
 from appliance.services.submit_message import Accepted
+from appliance.web import standstill
 from appliance.web.context import web
 
 PRIORITIES = {Priority.HIGH: "high", Priority.NORMAL: "normal", Priority.LOW: "low"}
@@ -47,6 +48,7 @@ def message_detail(detail: Detail, files: Sequence[MessageAttachment]) -> dict[s
         "reply_to": message.reply_to,
         "text": detail.body.text if detail.body else None,
         "html": detail.body.html if detail.body else None,
+        "content_removed_at": moment(message.content_removed_at),
         "template": _template(detail),
         "headers": message.headers,
         "attachments": [_attachment(file) for file in files],
@@ -93,7 +95,9 @@ def dry_run(result: DryRunResult) -> dict[str, Any]:
 
 def scene(detail: Detail) -> Scene:
     accounts = {account.id: account for account in detail.accounts}
-    return Scene(detail.message, detail.recipients, accounts, web().clock(), web().zone)
+    now, zone = web().clock(), web().zone
+    pause = web().services.box.pause_in_force()
+    return Scene(detail.message, detail.recipients, accounts, now, zone, detail.ahead, standstill.reason(), pause)
 
 
 def account(account: SenderAccount) -> dict[str, Any]:
@@ -145,6 +149,7 @@ def _attachment(file: MessageAttachment) -> dict[str, Any]:
         "content_type": file.content_type,
         "content_id": file.content_id,
         "sha256": file.sha256,
+        "removed_at": moment(file.removed_at),
     }
 
 

@@ -11,16 +11,14 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    StrictBool,
     ValidationInfo,
     WithJsonSchema,
-    WrapValidator,
     field_validator,
     model_validator,
 )
 from pydantic_core import PydanticCustomError
 
-from appliance.db.models.message import MessageStatus
+from appliance.db.models.message import MessageStatus, Reason
 from appliance.services import intake
 from appliance.services.intake import Address
 
@@ -72,7 +70,7 @@ def _made_once(
     return make(*arguments, **dict(options))
 
 
-def _refusal(field: str, message: str, code: str = "invalid") -> PydanticCustomError:
+def refusal(field: str, message: str, code: str = "invalid") -> PydanticCustomError:
     """`field` is what the client is told, wherever it was noticed."""
     return PydanticCustomError("rule", "{message}", {"message": message, "field": field, "code": code})
 
@@ -153,7 +151,7 @@ class MessageRequest(Request):
     @classmethod
     def _some_recipient(cls, bcc: list[Address], info: ValidationInfo) -> list[Address]:
         if not bcc and info.data.get("to") == [] and info.data.get("cc") == []:
-            raise _refusal("to", "Name at least one recipient in 'to', 'cc' or 'bcc'.", "required")
+            raise refusal("to", "Name at least one recipient in 'to', 'cc' or 'bcc'.", "required")
         return bcc
 
     @field_validator("variables", "locale")
@@ -167,7 +165,7 @@ class MessageRequest(Request):
     @classmethod
     def _some_subject(cls, subject: str | None, info: ValidationInfo) -> str | None:
         if subject is None and info.data.get("template", "") is None:
-            raise _refusal("subject", "This field is required.", "required")
+            raise refusal("subject", "This field is required.", "required")
         return subject
 
     @field_validator("subject", "text", "html")
@@ -181,7 +179,7 @@ class MessageRequest(Request):
     @classmethod
     def _some_content(cls, html: str | None, info: ValidationInfo) -> str | None:
         if html is None and info.data.get("text", "") is None and info.data.get("template", "") is None:
-            raise _refusal("text", "Give 'text', 'html' or both.", "required")
+            raise refusal("text", "Give 'text', 'html' or both.", "required")
         return html
 
     @field_validator("expires_at")
@@ -196,32 +194,8 @@ class MessageRequest(Request):
         return tuple(getattr(self, kind))
 
 
-OneOfBatch = Annotated[MessageRequest, WrapValidator(lambda value, _validate: value)]
-"""Taken as it is and validated one by one later, so that one that is wrong does not sink the others."""
-
-
 class SubmitQuery(Query):
     dry_run: bool = Field(default=False, description="Show what would become of the message; store nothing.")
-
-
-class BatchRequest(Request):
-    model_config = ConfigDict(
-        extra="forbid",
-        json_schema_extra={
-            "example": {
-                "messages": [
-                    {"to": ["ann@example.com"], "subject": "Your invoice", "text": "Hello Ann, it is ready."},
-                    {"to": ["bob@example.com"], "subject": "Your invoice", "text": "Hello Bob, it is ready."},
-                ],
-                "atomic": True,
-            }
-        },
-    )
-
-    messages: list[OneOfBatch] = Field(
-        min_length=1, description="1,000 at most, unless the appliance is told otherwise."
-    )
-    atomic: StrictBool = Field(default=False, description="All or none: one that is refused sinks the others.")
 
 
 class PageQuery(Query):
@@ -229,7 +203,7 @@ class PageQuery(Query):
     cursor: Text | None = Field(default=None, max_length=200, description="`next_cursor` of the page before.")
 
 
-def _split(values: Any) -> Any:
+def split(values: Any) -> Any:
     """`?status=failed&status=held` and `?status=failed,held` are the same."""
     return [one for value in values for one in value.split(",") if one] if isinstance(values, list) else values
 
@@ -238,24 +212,34 @@ METADATA = "metadata."
 
 
 class MessageQuery(PageQuery):
-    status: Annotated[list[MessageStatus], BeforeValidator(_split)] = Field(
+    status: Annotated[list[MessageStatus], BeforeValidator(split)] = Field(
         default=[], description="One or more states: repeat the parameter, or separate them by commas."
     )
-    recipient: Text = Field(default="", max_length=320, description="An address, or the start of one.")
+    reason: Reason | None = Field(default=None, description="Why it is held, deferred or failed.")
+    recipient: Text = Field(
+        default="",
+        max_length=320,
+        description="An address, the start of one, or @ and a whole domain; capital letters make no difference.",
+    )
     tag: Text = Field(default="", max_length=64)
-    account: Text = Field(default="", max_length=40, description="The id of a sender account.")
+    account: Text = Field(
+        default="", max_length=40, description="The id of a sender account: asked for by the message, or tried."
+    )
+    key: Text = Field(
+        default="", max_length=40, description="The id of the API key that submitted it; needs the scope `manage`."
+    )
     template: Text = Field(default="", max_length=100, description="The slug of a template, or its id.")
     since: Instant | None = Field(default=None, description="RFC 3339; accepted at or after this moment.")
     until: Instant | None = Field(default=None, description="RFC 3339; accepted before this moment.")
     q: Text = Field(
         default="", max_length=200, description="Part of the subject, or a message, Message-ID or request id."
     )
+    subject: Text = Field(default="", max_length=200, description="Part of the subject.")
     metadata: Annotated[dict[Text, Text], WithJsonSchema({"type": "string"})] = Field(
         default={},
         alias=METADATA + "KEY",
         max_length=5,
-        description="Has this value at the key KEY of its metadata; KEY stands for a key of yours. It is looked for in "
-        "10,000 messages a page, so a page may be empty and have a `next_cursor` all the same.",
+        description="Has this value at the key KEY of its metadata; KEY stands for a key of yours.",
     )
 
     @model_validator(mode="before")

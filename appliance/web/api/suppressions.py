@@ -10,7 +10,7 @@ from appliance.db.models.suppression import SuppressionSource
 from appliance.db.queries import suppressions
 from appliance.errors import FieldError, InvalidInput, NotFound
 from appliance.services.suppressions import key_of
-from appliance.web.api import documents, examples, paging, representations
+from appliance.web.api import documents, examples, job_documents, jobs, paging, representations
 from appliance.web.api.authentication import needs
 from appliance.web.api.suppression_schemas import RemovalQuery, SuppressionPath, SuppressionQuery, SuppressionRequest
 from appliance.web.context import web
@@ -83,13 +83,19 @@ def show(path: SuppressionPath) -> Response:
     "/<string:address>",
     operation_id="delete_suppression",
     summary="Send to an address or a domain again",
-    responses={200: documents.SuppressionRemoval},
+    responses={200: documents.SuppressionRemoval, 202: job_documents.SuppressionRelease},
 )
 @needs("manage")
-def delete(path: SuppressionPath, query: RemovalQuery) -> Response:
-    """Says how many messages it stopped. Whoever has got a message does not get it again."""
+def delete(path: SuppressionPath, query: RemovalQuery) -> tuple[Response, int, dict[str, str]]:
+    """Says how many messages it stopped. Whoever has got a message does not get it again.
+
+    Where more than 1,000 messages are to be released, a job does it: the answer is 202.
+    """
     removal = web().services.suppressions.remove(path.address, release=query.release)
-    return jsonify({"address": removal.address, "stopped": removal.stopped, "released": removal.released})
+    told = {"address": removal.address, "stopped": removal.stopped, "released": removal.released}
+    if removal.job_id is None:
+        return jsonify(told), 200, {}
+    return jsonify({**told, "job": jobs.one(removal.job_id)}), 202, {"Location": f"/api/v1/jobs/{removal.job_id}"}
 
 
 @blueprint.post(

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from appliance.commands.systemd.unit import Unit
-from appliance.config.settings import ApplianceSettings, Settings, SupervisorSettings, WebSettings
+from appliance.config.settings import ApplianceSettings, BackupSettings, Settings, SupervisorSettings, WebSettings
 
 
 @pytest.fixture
@@ -57,6 +57,13 @@ def test_only_data_and_packages_can_be_written(unit: Unit) -> None:
     assert data.strip('"').replace("%%", "%") == str(unit.settings.data_dir)
     assert packages.strip('"').replace("%%", "%") == f"-{unit.environment}"
     assert values_of(unit, "ProtectSystem") == ["strict"]
+
+
+def test_directory_of_backups_elsewhere_can_be_written(unit: Unit) -> None:
+    backup = BackupSettings(directory=Path("/mnt/backups of mail"))
+    elsewhere = replace(unit, settings=Settings(base_dir=unit.root, backup=backup))
+
+    assert values_of(elsewhere, "ReadWritePaths")[2] == '"-/mnt/backups of mail"'
 
 
 def test_port_below_1024_is_allowed_only_when_it_is_asked_for(unit: Unit) -> None:

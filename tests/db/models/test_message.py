@@ -44,11 +44,11 @@ def release(session: Session, message_id: str) -> int:
 
 
 def cancel(session: Session, message_id: str) -> int:
-    return Message.cancel(session, message_id, now=NOON)
+    return len(Message.cancel(session, [message_id], now=NOON))
 
 
 def retry(session: Session, message_id: str) -> int:
-    return Message.retry(session, message_id, now=NOON)
+    return len(Message.retry(session, [message_id], now=NOON))
 
 
 def begin(session: Session, message_id: str) -> int:
@@ -65,6 +65,7 @@ def put_back(session: Session, message_id: str, claim_id: str = "clm_1") -> int:
         detail="451 later",
         due_at=LATER,
         attempts=2,
+        now=NOON,
     )
 
 

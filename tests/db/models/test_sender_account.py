@@ -2,9 +2,10 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from appliance.db.database import Database
-from appliance.db.models import SenderAccount
+from appliance.db.models import Event, SenderAccount
 from appliance.db.models.sender_account import AccountState
 from tests.factories import add_account
 from tests.fakes import NOON
@@ -25,7 +26,7 @@ def found(database: Database, account_id: str) -> SenderAccount:
 
 
 def reserve(database: Database, account_id: str, count: int, today: str = TODAY) -> bool:
-    return database.write(lambda session: SenderAccount.reserve(session, account_id, count, today=today))
+    return database.write(lambda session: SenderAccount.reserve(session, account_id, count, today=today, now=NOON))
 
 
 def refund(database: Database, account_id: str, count: int, day: str = TODAY) -> bool:
@@ -118,7 +119,7 @@ def test_open_and_closed_breakers_are_not_probed(database: Database) -> None:
 def test_breaker_is_closed_once(database: Database) -> None:
     one = account(database, breaker_failures=3, breaker_until=NOON)
 
-    closings = [database.write(lambda s: SenderAccount.close_breaker(s, one)) for _ in range(2)]
+    closings = [database.write(lambda s: SenderAccount.close_breaker(s, one, now=NOON)) for _ in range(2)]
 
     assert closings == [True, False]
     assert found(database, one).breaker_failures == 0
@@ -142,3 +143,44 @@ def test_state_follows_from_switch_breaker_and_count(
     database: Database, fields: dict[str, Any], state: AccountState
 ) -> None:
     assert found(database, account(database, **fields)).state(NOON, TODAY) is state
+
+
+def told(database: Database) -> list[tuple[str, str | None]]:
+    """Kind and account of each event, the oldest first."""
+    with database.read() as session:
+        return [(event.kind, event.account_id) for event in session.scalars(select(Event).order_by(Event.id))]
+
+
+def test_breaker_that_opens_and_closes_is_told_once_each(database: Database) -> None:
+    one = account(database)
+
+    for failures in (0, 0, 1, 2):
+        database.write(
+            lambda s, known=failures: SenderAccount.trip(
+                s, one, known_failures=known, now=NOON, rest=timedelta(seconds=30), error="login refused"
+            )
+        )
+    for _ in range(2):
+        database.write(lambda s: SenderAccount.close_breaker(s, one, now=NOON))
+
+    assert told(database) == [("account.broken", one), ("account.recovered", one)]
+
+
+def test_limit_that_is_reached_is_told_once_a_day(database: Database) -> None:
+    one = account(database, daily_limit=5)
+
+    reserve(database, one, 4)
+    before = told(database)
+    reserve(database, one, 1)
+    refund(database, one, 1)
+    reserve(database, one, 1)
+    today = told(database)
+    reserve(database, one, 5, TOMORROW)
+
+    assert (before, today, told(database)) == ([], [("account.exhausted", one)], [("account.exhausted", one)] * 2)
+
+
+def test_account_without_a_limit_is_never_exhausted(database: Database) -> None:
+    reserve(database, account(database), 1000)
+
+    assert told(database) == []

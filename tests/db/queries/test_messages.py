@@ -11,6 +11,7 @@ from appliance.db.queries import messages
 from appliance.db.queries.messages import Filters
 from tests.factories import add_account, add_attempt, add_message
 from tests.fakes import NOON
+from tests.services_up import needs_postgres
 
 
 def add(database: Database, *to: str, **overrides: Any) -> str:
@@ -127,7 +128,11 @@ def test_detail_has_everything_and_only_for_its_own_key(database: Database) -> N
     assert [one.id for one in found.accounts] == [account]
 
 
-def test_counts_name_every_state(database: Database) -> None:
+@pytest.mark.parametrize(
+    "kind", ["database", pytest.param("postgres_database", marks=[needs_postgres, pytest.mark.postgres])]
+)
+def test_counts_name_every_state(request: pytest.FixtureRequest, kind: str) -> None:
+    database: Database = request.getfixturevalue(kind)
     add(database)
     add(database)
     add(database, status="failed")

@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from appliance.db.database import Database
-from appliance.db.queries import messages
+from appliance.db.queries import message_search, messages
 from appliance.db.queries.messages import Filters, Page
 from tests.factories import add_message
 from tests.services_up import needs_postgres
@@ -51,7 +51,7 @@ def assert_values_are_found(database: Database) -> None:
 
 
 def test_page_looks_at_a_part_of_all_messages(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(messages, "MOST_LOOKED_AT", 10)
+    monkeypatch.setattr(message_search, "MOST_LOOKED_AT", 10)
     wanted = [add(database, {"n": 1})]
     for _ in range(25):
         add(database, {})

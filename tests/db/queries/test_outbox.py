@@ -13,6 +13,7 @@ from tests.fakes import NOON
 from tests.services_up import needs_postgres
 
 ALL = list(Priority)
+ROUTE = "ix_messages_route"
 
 
 def add(database: Database, **overrides: Any) -> str:
@@ -41,6 +42,34 @@ def test_due_leaves_out_what_is_due_later_or_never(database: Database) -> None:
     assert due(database) == [released]
 
 
+def test_due_of_some_routes_leaves_out_the_others(database: Database) -> None:
+    free = add(database, due_at=NOON - timedelta(minutes=1))
+    asks = add(database, due_at=NOON - timedelta(minutes=2), account_id="acc_1")
+    may_use = add(database, allowed_accounts="acc_1 acc_2")
+    add(database, account_id="acc_3", due_at=NOON + timedelta(seconds=1))
+
+    def ids(*routes: str | None) -> list[str]:
+        return database.write(lambda s: [one[0] for one in outbox.due(s, ALL, now=NOON, limit=9, routes=routes)])
+
+    assert (ids(None), ids("acc_1"), ids("acc_1 acc_2")) == ([free], [asks], [may_use])
+    assert ids("acc_1", None, "acc_1 acc_2") == [asks, free, may_use]
+    assert ids() == []
+
+
+@pytest.mark.parametrize(
+    "kind", ["database", pytest.param("postgres_database", marks=[needs_postgres, pytest.mark.postgres])]
+)
+def test_due_routes_are_those_on_which_something_is_due(request: pytest.FixtureRequest, kind: str) -> None:
+    database: Database = request.getfixturevalue(kind)
+    for account in ("acc_2", "acc_1", "acc_2"):
+        add(database, account_id=account)
+    add(database, account_id="acc_3", due_at=NOON + timedelta(seconds=1))
+    add(database, account_id="acc_4", due_at=None, status="sent")
+    add(database)
+
+    assert database.write(lambda session: list(outbox.due_routes(session, now=NOON))) == ["acc_1", "acc_2"]
+
+
 def test_due_reads_an_index_whatever_the_size_of_the_backlog(database: Database) -> None:
     statements: list[str] = []
 
@@ -48,12 +77,14 @@ def test_due_reads_an_index_whatever_the_size_of_the_backlog(database: Database)
         for query in (
             "SELECT id FROM messages WHERE priority = 1 AND due_at <= '2026' ORDER BY due_at LIMIT 50",
             "SELECT min(due_at) FROM messages WHERE priority = 1 AND due_at IS NOT NULL",
+            "SELECT id FROM messages WHERE route IS NULL AND priority = 1 AND due_at <= '2026' ORDER BY due_at LIMIT 5",
+            "SELECT id FROM messages WHERE route = 'a' AND priority = 1 AND due_at <= '2026' ORDER BY due_at LIMIT 5",
         ):
             statements.extend(row[3] for row in session.execute(text(f"EXPLAIN QUERY PLAN {query}")))
 
     database.write(explain)
 
-    assert all("ix_messages_outbox" in line for line in statements), statements
+    assert [line.split("INDEX ")[1].split()[0] for line in statements] == [*["ix_messages_outbox"] * 2, *[ROUTE] * 2]
     assert not any("TEMP B-TREE" in line for line in statements), statements
 
 

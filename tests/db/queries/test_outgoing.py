@@ -29,7 +29,7 @@ def test_messages_come_whole_and_in_the_order_that_was_asked_for(database: Datab
 
     assert [message.id for message in found] == [second, first]
     assert [one.email for one in found[1].recipients] == ["ann@example.com", "bob@example.com"]
-    assert (found[1].text, found[1].html, found[1].pinned) == ("Hello Ann", None, False)
+    assert (found[1].text, found[1].html, found[1].choice) == ("Hello Ann", None, None)
     assert found[1].attachments == (outgoing.OutgoingAttachment("a", "text/plain", None, 1, "ab" * 32),)
 
 

@@ -21,6 +21,12 @@ def test_everything_that_it_needs_is_served_from_here(alice: FlaskClient) -> Non
         assert alice.get(address).status_code == 200, address
 
 
+def test_colours_of_our_own_go_after_those_of_swagger_ui(alice: FlaskClient) -> None:
+    page = alice.get("/api/docs").text
+
+    assert page.index("swagger-ui.css") < page.index("/static/css/api_docs.css")
+
+
 def test_the_specification_names_what_the_api_can_do(alice: FlaskClient) -> None:
     paths = alice.get("/api/openapi.json").json["paths"]
 

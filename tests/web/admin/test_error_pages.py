@@ -57,11 +57,13 @@ def test_a_full_disk_says_what_would_mend_it(app: Flask, alice: FlaskClient) -> 
     assert answer.headers["Retry-After"] == "5"
 
 
-def test_a_fault_while_asking_who_is_signed_in_still_gets_its_page(app: Flask, alice: FlaskClient) -> None:
+def test_a_fault_while_asking_who_is_signed_in_still_gets_its_page(
+    app: Flask, alice: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def broken(_session_id: str) -> None:
         raise RuntimeError("the database is gone")
 
-    app.login_manager.user_loader(broken)  # type: ignore[attr-defined]
+    monkeypatch.setattr(app.login_manager, "_user_callback", broken)  # type: ignore[attr-defined]
 
     answer = alice.get("/", headers=BROWSER)
 

@@ -24,6 +24,13 @@ def test_a_span_has_its_two_largest_units(seconds: float, text: str) -> None:
     assert filters.span(seconds) == text
 
 
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0.0042, "4 ms"), (0.4, "400 ms"), (1.25, "1.2 s"), (59.9, "59.9 s"), (3600.0, "1 h")]
+)
+def test_a_short_span_has_milliseconds(seconds: float, text: str) -> None:
+    assert filters.brief(seconds) == text
+
+
 @pytest.mark.parametrize(("count", "text"), [(0, "0 B"), (1023, "1023 B"), (1536, "1.5 KiB"), (3 << 20, "3.0 MiB")])
 def test_a_size_has_a_unit_that_fits(count: int, text: str) -> None:
     assert filters.size(count) == text

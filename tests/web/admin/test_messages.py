@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from appliance.bootstrap import Core
 from appliance.clock import utc_now
 from appliance.db.models import DeliveryAttempt, Message, MessageAttachment
-from appliance.db.queries import messages
+from appliance.db.queries import message_search, messages
 from appliance.services.intake import Address
 from appliance.web.admin.messages import PAGE
 from tests.web.admin.conftest import Submit
@@ -85,6 +85,21 @@ def test_filters_find_what_fits(alice: FlaskClient, submit_message: Submit, quer
 
     assert (message_id in page) is found
     assert ("No message fits" in page) is not found
+
+
+def test_page_on_which_nothing_fits_leads_on_where_there_is_more(
+    alice: FlaskClient, submit_message: Submit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(message_search, "MOST_LOOKED_AT", 2)
+    wanted = submit_message(subject="zz")
+    for _ in range(3):
+        submit_message(subject="Hello")
+
+    page = alice.get("/messages?q=zz").text
+    older = page.partition("looked at so far")[2].partition('href="')[2].partition('"')[0].replace("&amp;", "&")
+
+    assert wanted not in page
+    assert wanted in alice.get(older).text
 
 
 def test_filters_stay_in_the_form(alice: FlaskClient) -> None:

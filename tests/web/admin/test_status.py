@@ -9,6 +9,8 @@ from appliance.clock import utc_now
 from appliance.db.models import SenderAccount
 from appliance.health import Health, Status
 from appliance.services.sender_accounts import AccountForm
+from tests.smtp_sink import SmtpSink
+from tests.web.api.letters import add_account, post, send_all
 from tests.web.conftest import ApiClient, Parts
 
 
@@ -87,3 +89,29 @@ def test_the_page_refreshes_itself(alice: FlaskClient) -> None:
 
     assert 'id="live" data-refresh-seconds="5"' in page
     assert "/static/js/live.js" in page
+
+
+def test_the_last_24_hours_are_drawn(alice: FlaskClient, api: ApiClient, core: Core, sink: SmtpSink) -> None:
+    add_account(api, sink)
+    sink.reply("RCPT", "550 5.1.1 no", when=lambda line: "bad" in line)
+    post(api)
+    post(api, to=["bad@example.com"])
+    post(api, to=["ann@example.com", "bad@example.com"])
+    send_all(core)
+    core.event_log.turn()
+
+    page = alice.get("/").text
+
+    assert 'aria-label="1 sent and 2 failed in the last 24 hours"' in page
+    assert page.count('<rect class="ground"') == 24
+    assert page.count('<rect class="sent"') >= 1
+    assert "Success <strong>33.3 %</strong>" in page
+    assert "style=" not in page.partition("<svg")[2].partition("</svg>")[0]
+
+
+def test_without_a_message_the_hours_are_empty(alice: FlaskClient) -> None:
+    page = alice.get("/").text
+
+    assert 'aria-label="0 sent and 0 failed in the last 24 hours"' in page
+    assert '<rect class="sent"' not in page
+    assert "Success" not in page

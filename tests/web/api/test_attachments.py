@@ -1,12 +1,14 @@
 import base64
 import hashlib
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import pytest
 from werkzeug.test import TestResponse
 
 from appliance.bootstrap import Core
+from appliance.config.settings import Settings
 from appliance.web.api.documents import AttachmentDocument
 from tests.smtp_sink import SmtpSink
 from tests.web.api.letters import MESSAGES, add_account, ids, letter, post, send_all
@@ -74,7 +76,7 @@ def test_file_over_the_limit_is_refused(api: ApiClient) -> None:
 
 
 def test_files_that_are_too_large_together_are_refused(api: ApiClient) -> None:
-    attachment_id = uploaded(api, content=b"x" * (9 * 1024 * 1024))
+    attachment_id = uploaded(api, content=CONTENT.ljust(9 * 1024 * 1024))
 
     answer = api.post(MESSAGES, letter(attachments=[{"id": attachment_id}] * 3))
 
@@ -106,3 +108,59 @@ def test_deleted_file_is_gone_but_stays_with_its_messages(api: ApiClient, core: 
 
 def test_uploading_needs_the_scope_to_send(make_api: MakeApi) -> None:
     problem_of(upload(make_api("read")), 403, "forbidden")
+
+
+PROGRAM = b"MZ\x90\0\3\0\0\0"
+REFUSED = {"filename": "invoice.pdf", "content_type": "application/pdf", "content": base64.b64encode(PROGRAM).decode()}
+TAKEN = {"filename": "a.txt", "content": base64.b64encode(b"hello").decode()}
+
+
+def on_disk(settings: Settings) -> list[Path]:
+    return [path for path in (settings.data_dir / "attachments").glob("**/*") if path.is_file()]
+
+
+def test_program_in_the_guise_of_an_invoice_is_refused(api: ApiClient, settings: Settings) -> None:
+    answer = upload(api, PROGRAM)
+
+    assert wrong_fields(answer) == {"file": "type_not_allowed"}
+    [error] = answer.get_json()["errors"]
+    for told in ("a Windows program", "declared as application/pdf", "Allowed are: application/pdf"):
+        assert told in error["message"]
+    assert on_disk(settings) == []
+
+
+def test_program_in_the_guise_of_an_invoice_is_refused_inside_a_message(api: ApiClient, settings: Settings) -> None:
+    answer = api.post(MESSAGES, letter(attachments=[TAKEN, REFUSED]))
+
+    assert wrong_fields(answer) == {"attachments[1].content": "type_not_allowed"}
+    assert on_disk(settings) == []
+
+
+def test_program_in_the_guise_of_an_invoice_is_refused_inside_a_batch(api: ApiClient, settings: Settings) -> None:
+    batch = {"messages": [letter(attachments=[REFUSED]), letter()]}
+
+    answer = api.post(f"{MESSAGES}/batch", batch)
+
+    assert answer.status_code == 202
+    [refused, _] = answer.get_json()["results"]
+    assert [one["code"] for one in refused["error"]["errors"]] == ["type_not_allowed"]
+    assert on_disk(settings) == []
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"text": "x" * (20 * 1024 * 1024)},
+        {"to": ["nobody"]},
+        {"account": "acc_none"},
+        {"template": "no-such-template", "text": None},
+        {"expires_at": "2020-01-01T00:00:00Z"},
+    ],
+)
+def test_file_of_a_message_that_is_refused_is_not_kept(
+    api: ApiClient, settings: Settings, wrong: dict[str, Any]
+) -> None:
+    answer = api.post(MESSAGES, {k: v for k, v in letter(attachments=[TAKEN], **wrong).items() if v is not None})
+
+    assert answer.status_code == 422, answer.text
+    assert on_disk(settings) == []

@@ -28,6 +28,18 @@ def url(app: Flask) -> Iterator[str]:
     server.stop()
 
 
+@pytest.fixture(autouse=True)
+def template(api: ApiClient) -> None:
+    """What the examples of the guide take for there already."""
+    variables = [{"name": name, "type": "string"} for name in ("shop", "name")]
+    text = "Welcome to {{ shop }}, {{ name }}."
+    answer = api.post(
+        "/api/v1/templates",
+        {"slug": "welcome", "name": "Welcome", "subject": "Welcome", "text": text, "variables": variables},
+    )
+    assert answer.status_code == 201
+
+
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: " ".join(example.split())[:60])
 def test_example_of_the_guide_works(url: str, api: ApiClient, core: Core, tmp_path: Path, example: str) -> None:
     (tmp_path / "invoice.pdf").write_bytes(b"%PDF-1.7")

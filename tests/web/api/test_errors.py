@@ -35,6 +35,18 @@ def test_wrong_method_names_the_right_ones(api: ApiClient) -> None:
     assert {"GET", "POST"} <= set(answer.headers["Allow"].split(", "))
 
 
+@pytest.mark.parametrize(
+    ("path", "methods"),
+    [
+        ("/api/v1/messages", "GET, HEAD, OPTIONS, POST"),
+        ("/api/v1/messages/batch", "OPTIONS, POST"),
+        ("/api/v1/suppressions/export", "GET, HEAD, OPTIONS"),
+    ],
+)
+def test_options_names_the_methods_of_that_address(api: ApiClient, path: str, methods: str) -> None:
+    assert api._open("OPTIONS", path, {}).headers["Allow"] == methods
+
+
 def test_method_that_nobody_knows_is_refused(client: FlaskClient) -> None:
     problem_of(client.open("/api/v1/messages", method="BREW"), 405, "method_not_allowed")
 
@@ -85,6 +97,19 @@ def test_every_wrong_field_is_named_at_once(api: ApiClient) -> None:
         "subject": "required",
         "text": "required",
         "subjekt": "unknown_field",
+    }
+
+
+def test_what_is_wrong_with_files_is_named_with_the_limits(api: ApiClient) -> None:
+    crowd = [f"r{number}@example.com" for number in range(101)]
+    files = [{"id": "att_none"}, {"filename": "a.txt", "content": "?"}]
+
+    answer = api.post("/api/v1/messages", LETTER | {"to": crowd, "attachments": files})
+
+    assert wrong_fields(answer) == {
+        "attachments[0].id": "not_found",
+        "attachments[1].content": "invalid",
+        "to": "too_many",
     }
 
 

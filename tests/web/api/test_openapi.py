@@ -8,22 +8,67 @@ from flask.testing import FlaskClient
 from pydantic import BaseModel
 
 from appliance.services.api_keys import SCOPES
-from appliance.web.api import documents, template_documents, template_examples
+from appliance.web.api import (
+    box_documents,
+    documents,
+    job_documents,
+    key_documents,
+    retention_documents,
+    statistics_documents,
+    template_documents,
+    template_examples,
+    webhook_documents,
+)
 from appliance.web.api.account_schemas import AccountChange, AccountRequest, AccountTestRequest
+from appliance.web.api.batch_schemas import BatchRequest
 from appliance.web.api.documents import Problem
 from appliance.web.api.error_codes import ERROR_CODES
 from appliance.web.api.examples import EXAMPLES
+from appliance.web.api.job_schemas import BulkMessagesRequest
+from appliance.web.api.key_schemas import KeyChange, KeyRequest
 from appliance.web.api.openapi import operations
-from appliance.web.api.schemas import BatchRequest, MessageRequest, Query
+from appliance.web.api.schemas import MessageRequest, Query
 from appliance.web.api.suppression_schemas import SuppressionRequest
 from appliance.web.api.template_schemas import PreviewRequest, RollbackRequest, TemplateChange, TemplateRequest
+from appliance.web.api.webhook_schemas import ReplayRequest, WebhookChange, WebhookRequest
 
-ALL_EXAMPLES = {**EXAMPLES, **template_examples.EXAMPLES}
+ALL_EXAMPLES = {
+    **EXAMPLES,
+    **template_examples.EXAMPLES,
+    **statistics_documents.EXAMPLES,
+    **key_documents.EXAMPLES,
+    **job_documents.EXAMPLES,
+    **webhook_documents.EXAMPLES,
+    **retention_documents.EXAMPLES,
+    **box_documents.EXAMPLES,
+}
+_SHAPES = {
+    name: shape
+    for module in (
+        documents,
+        template_documents,
+        statistics_documents,
+        key_documents,
+        job_documents,
+        webhook_documents,
+        retention_documents,
+        box_documents,
+    )
+    for name, shape in vars(module).items()
+}
 OPERATIONS = {
+    *("show_box", "pause_box", "resume_box", "list_backups", "make_backup"),
     *("list_templates", "create_template", "show_template", "change_template", "delete_template"),
     *("list_template_versions", "show_template_version", "compare_template_versions"),
     *("roll_back_template", "preview_template"),
-    *("submit_message", "submit_batch"),
+    *("submit_message", "submit_batch", "change_messages", "delete_message"),
+    *("show_retention", "run_retention"),
+    *("list_jobs", "show_job", "cancel_job", "list_audit"),
+    *("list_keys", "create_key", "show_own_key", "show_key", "change_key", "revoke_key"),
+    *("show_statistics", "summarize_statistics"),
+    *("list_webhooks", "create_webhook", "show_webhook", "change_webhook", "delete_webhook"),
+    *("test_webhook", "pause_webhook", "resume_webhook", "rotate_webhook_secret"),
+    *("list_webhook_deliveries", "replay_webhooks", "show_webhook_delivery", "replay_webhook_delivery"),
     *("list_messages", "show_message", "show_raw_message", "cancel_message", "retry_message"),
     *("upload_attachment", "show_attachment", "delete_attachment"),
     *("list_accounts", "create_account", "show_account", "change_account", "delete_account"),
@@ -91,6 +136,10 @@ def test_parameters_of_a_path_are_declared(document: dict[str, Any]) -> None:
 
 def test_every_operation_says_which_scope_opens_it(document: dict[str, Any]) -> None:
     for _, _, operation in operations(document):
+        if operation["operationId"] == "show_own_key":
+            assert operation["security"] == [{"api_key": []}]
+            assert "any scope" in operation["description"]
+            continue
         (scope,) = operation["security"][0]["api_key"]
         assert scope in SCOPES
         assert f"`{scope}`" in operation["description"]
@@ -122,13 +171,24 @@ def test_every_error_is_documented_as_a_problem(document: dict[str, Any]) -> Non
 def test_requests_with_a_body_have_an_example_that_is_valid() -> None:
     accounts = (AccountRequest, AccountChange, AccountTestRequest)
     templates = (TemplateRequest, TemplateChange, RollbackRequest, PreviewRequest)
-    for model in (MessageRequest, BatchRequest, SuppressionRequest, *accounts, *templates):
+    webhooks = (WebhookRequest, WebhookChange, ReplayRequest)
+    for model in (
+        MessageRequest,
+        BatchRequest,
+        BulkMessagesRequest,
+        SuppressionRequest,
+        KeyRequest,
+        KeyChange,
+        *accounts,
+        *templates,
+        *webhooks,
+    ):
         model.model_validate(model.model_json_schema()["example"])
 
 
 @pytest.mark.parametrize("name", ALL_EXAMPLES)
 def test_example_of_an_answer_has_its_shape(name: str) -> None:
-    model: type[BaseModel] = (vars(documents) | vars(template_documents))[name]
+    model: type[BaseModel] = _SHAPES[name]
 
     model.model_validate(ALL_EXAMPLES[name])
 

@@ -1,0 +1,161 @@
+"""Reads a backup, and trusts nothing that is in it."""
+
+import hashlib
+import tarfile
+import time
+from collections.abc import Callable, Iterator
+from typing import IO
+
+import zstandard
+
+from appliance.db.database_file import Rest, no_rest
+from appliance.services import backup_manifest
+from appliance.services.backup_archive import (
+    ATTACHMENTS,
+    BLOCK,
+    CHUNK,
+    HEADER,
+    LARGEST_TEXT,
+    LARGEST_WINDOW,
+    MANIFEST,
+    NAME,
+    SECRETS,
+    SUMS,
+    padding,
+    sum_line,
+)
+from appliance.services.backup_manifest import BackupDamaged, Header, Manifest
+
+Open = Callable[[str], IO[bytes] | None]
+"""Gives the file that a member is written to, or None to look at it only."""
+
+
+class BackupTooLarge(BackupDamaged):
+    """More comes out of the archive than there is room for."""
+
+
+class ArchiveReader:
+    """Reads once, from the first byte to the last. Errors of the file are OSError."""
+
+    def __init__(self, file: IO[bytes], *, limit: int, on_bytes: Callable[[int], None], rest: Rest = no_rest) -> None:
+        """`limit`: of bytes that come out of it."""
+        decompressor = zstandard.ZstdDecompressor(max_window_size=LARGEST_WINDOW)
+        self._stream = decompressor.stream_reader(file, read_across_frames=False, closefd=False)
+        self._left = limit
+        self._on_bytes = on_bytes
+        self._rest = rest
+        self._sums = hashlib.sha256()
+        self._sums_member = ""
+        self._names: set[str] = set()
+
+    def header(self) -> Header:
+        """To be read first. Raises BackupDamaged, BackupTooNew."""
+        name, size = self._next() or ("", 0)
+        if name != HEADER:
+            raise BackupDamaged("The file is no backup that Postroom has made.")
+        return backup_manifest.read(Header, self._text(name, size))
+
+    def members(self, open_: Open) -> Manifest:
+        """Everything after the header, each member compared with its checksum.
+
+        Raises:
+            BackupDamaged: it is not as it was made.
+            BackupTooNew: another version has to read it.
+            BackupTooLarge: more comes out of it than the limit.
+        """
+        while member := self._next():
+            name, size = member
+            if name == MANIFEST:
+                return self._finish(backup_manifest.read(Manifest, self._text(name, size, noted=False)))
+            if name == SUMS:
+                self._sums_member = self._copy(name, size, open_)
+            elif name in self._names:
+                raise _damaged(f"{name} is in it twice")
+            else:
+                self._take(name, size, open_)
+        raise _damaged("its end is missing")
+
+    def _take(self, name: str, size: int, open_: Open) -> None:
+        if not name.startswith(ATTACHMENTS):  # those are known by their names, and may be a million
+            self._names.add(name)
+        digest = self._copy(name, size, open_)
+        if name.startswith(ATTACHMENTS) and digest != name.rpartition("/")[2]:
+            raise _damaged(f"{name} is not what it was")
+        self._sums.update(sum_line(name, digest))
+
+    def _finish(self, manifest: Manifest) -> Manifest:
+        if not self._sums_member == self._sums.hexdigest() == manifest.sums:
+            raise _damaged("the checksums do not agree with what is in it")
+        while self._read(CHUNK):  # to the checksum of the stream
+            pass
+        return manifest
+
+    def _next(self) -> tuple[str, int] | None:
+        """Name and size of the next member. None: there is none."""
+        block = self._read(BLOCK)
+        if len(block) < BLOCK or not any(block):
+            return None
+        try:
+            info = tarfile.TarInfo.frombuf(block, "ascii", "strict")
+        except (tarfile.TarError, ValueError) as error:
+            raise _damaged("a header in it cannot be read") from error
+        if info.type != tarfile.REGTYPE or not NAME.fullmatch(info.name) or info.size < 0:
+            raise _damaged("it holds something that no backup does")
+        return info.name, info.size
+
+    def _text(self, name: str, size: int, *, noted: bool = True) -> bytes:
+        if size > LARGEST_TEXT:
+            raise _damaged(f"{name} is too large")
+        text = b"".join(self._chunks(name, size))
+        if noted:
+            self._sums.update(sum_line(name, hashlib.sha256(text).hexdigest()))
+        return text
+
+    def _copy(self, name: str, size: int, open_: Open) -> str:
+        if name.startswith(SECRETS) and size > LARGEST_TEXT:
+            raise _damaged(f"{name} is too large")
+        digest, file = hashlib.sha256(), open_(name)
+        try:
+            for chunk in self._chunks(name, size):
+                digest.update(chunk)
+                if file is not None:
+                    file.write(chunk)
+        finally:
+            if file is not None:
+                file.close()
+        return digest.hexdigest()
+
+    def _chunks(self, name: str, size: int) -> Iterator[bytes]:
+        left = size
+        while left:
+            began = time.perf_counter()
+            chunk = self._read(min(CHUNK, left))
+            if not chunk:
+                raise _damaged(f"it ends in the middle of {name}")
+            left -= len(chunk)
+            yield chunk
+            self._on_bytes(len(chunk))
+            self._rest(time.perf_counter() - began)
+        self._read(padding(size))
+
+    def _read(self, size: int) -> bytes:
+        """Exactly as much, or less at the end."""
+        parts = []
+        while size and (part := self._part(size)):
+            parts.append(part)
+            size -= len(part)
+        return b"".join(parts)
+
+    def _part(self, size: int) -> bytes:
+        try:
+            part = self._stream.read(size)
+        except zstandard.ZstdError as error:
+            raise _damaged("it cannot be decompressed") from error
+        self._left -= len(part)
+        if self._left < 0:
+            raise BackupTooLarge("More comes out of the backup than there is room for. Free some space on the disk.")
+        return part
+
+
+def _damaged(what: str) -> BackupDamaged:
+    return BackupDamaged(f"The backup is damaged: {what}.")

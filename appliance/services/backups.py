@@ -1,0 +1,124 @@
+"""The backups that are made by themselves, and what became of the last one."""
+
+import sqlite3
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from appliance.clock import Clock
+from appliance.db.database import Database
+from appliance.db.models import AuditEntry, Flag
+from appliance.db.write import RunNative
+from appliance.errors import ApplianceError, StorageUnavailable
+from appliance.services import audit
+from appliance.services.backup_directory import BackupDirectory, KeptBackup
+from appliance.services.backup_making import BackupFailed, BackupMaker
+
+LAST_RUN = "last_backup"
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class BackupRun:
+    """`error`: why there is no backup; empty when there is one."""
+
+    at: datetime
+    name: str
+    size: int
+    seconds: float
+    error: str = ""
+
+
+class Backups:
+    """`run_native` keeps the work off the event loop."""
+
+    def __init__(
+        self, database: Database, maker: BackupMaker, directory: BackupDirectory, *, run_native: RunNative, clock: Clock
+    ) -> None:
+        self._database = database
+        self._maker = maker
+        self._directory = directory
+        self._run_native = run_native
+        self._clock = clock
+        self._at_work = False
+        self._stopping = False
+        self._last: BackupRun | None = None  # also where a full disk keeps it from being written down
+
+    def run(self) -> dict[str, Any]:
+        """Makes one, removes those that are too many. Returns its name, size and seconds.
+
+        Raises:
+            BackupFailed: there is none; `last_run` has it as well.
+        """
+        if self._at_work:
+            return {"skipped": "another run is at work"}
+        self._at_work = True
+        try:
+            return self._run()
+        finally:
+            self._at_work = False
+
+    def interrupt(self) -> None:
+        """A run ends at its next step, and leaves nothing behind. From any thread."""
+        self._stopping = True
+
+    def ask(self) -> None:
+        """Notes who asked for a run, before it is enqueued. Raises StorageUnavailable."""
+        row = audit.entry("backup.run", "", {}, self._clock())
+        self._database.write(lambda session: AuditEntry.note(session, row))
+
+    def items(self) -> Sequence[KeptBackup]:
+        """Newest first. Raises Unavailable."""
+        try:
+            return self._directory.items()
+        except OSError as error:
+            raise StorageUnavailable(f"The backups cannot be listed: {error.strerror}.") from error
+
+    def last_run(self) -> BackupRun | None:
+        if self._last is not None:
+            return self._last
+        with self._database.read() as session:
+            flag = session.get(Flag, LAST_RUN)
+        return None if flag is None else _read(flag.value)
+
+    def _run(self) -> dict[str, Any]:
+        now, began = self._clock(), time.monotonic()
+        outcome = self._run_native(lambda: self._made(now))
+        seconds = round(time.monotonic() - began, 1)
+        if isinstance(outcome, Path):
+            self._note(BackupRun(now, outcome.name, outcome.stat().st_size, seconds))
+            log.info("backup made", name=outcome.name, bytes=outcome.stat().st_size, seconds=seconds)
+            return {"name": outcome.name, "size": outcome.stat().st_size, "seconds": seconds}
+        self._note(BackupRun(now, "", 0, seconds, str(outcome)))
+        log.error("no backup was made", reason=str(outcome))
+        raise BackupFailed(str(outcome)) from outcome
+
+    def _made(self, now: datetime) -> Path | Exception:
+        """Runs natively. An error is carried over as a value: a thread pool would also print the one that it raises."""
+        try:
+            made = self._directory.make(self._maker, now, self._step)
+            self._directory.prune()
+        except (ApplianceError, OSError, sqlite3.Error) as error:
+            return error
+        return made
+
+    def _step(self, _stage: str, _done: int, _total: int) -> None:
+        if self._stopping:
+            raise BackupFailed("The appliance was stopped while the backup was made. The next start makes it.")
+
+    def _note(self, run: BackupRun) -> None:
+        self._last = run
+        value = asdict(run) | {"at": run.at.isoformat()}
+        with suppress(StorageUnavailable):  # it is in the log and in memory
+            self._database.write(lambda session: Flag.put(session, LAST_RUN, value, now=run.at))
+
+
+def _read(value: dict[str, Any]) -> BackupRun:
+    return BackupRun(**value | {"at": datetime.fromisoformat(value["at"])})
