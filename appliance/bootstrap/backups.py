@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from gevent import monkey
-from gevent.threadpool import ThreadPool
 from sqlalchemy import make_url
 
+from appliance.bootstrap.native import NativeThreads
 from appliance.clock import utc_now
 from appliance.config.data_dir import DataDirectory
 from appliance.config.settings import Settings
@@ -19,7 +19,7 @@ from appliance.services.backup_making import BackupMaker, Source
 from appliance.services.backups import Backups
 from appliance.services.restoring import Restore, Target
 
-POOL = ThreadPool(1)  # of its own: a backup takes a thread for minutes
+POOL = NativeThreads(1)  # of its own: a backup takes a thread for minutes
 RESTS = 0.5  # of the time that a step took
 
 _native_sleep = monkey.get_original("time", "sleep")

@@ -7,9 +7,9 @@ from functools import partial
 from pathlib import Path
 
 import structlog
-from gevent.threadpool import ThreadPool
 
 from appliance.bootstrap.backups import build_backups
+from appliance.bootstrap.native import NativeThreads
 from appliance.bootstrap.webhooks import Webhooks, build_webhooks
 from appliance.clock import utc_now
 from appliance.config.data_dir import DataDirectory
@@ -64,8 +64,8 @@ from appliance.services.users import Users
 log = structlog.get_logger(__name__)
 
 
-WRITE_POOL = ThreadPool(1)  # commits, one at a time as SQLite wants them, apart from DNS and password hashing
-SLOW_POOL = ThreadPool(4)
+WRITE_POOL = NativeThreads(1)  # commits, one at a time as SQLite wants them, apart from DNS and password hashing
+SLOW_POOL = NativeThreads(4)
 
 
 @dataclass(frozen=True, slots=True)

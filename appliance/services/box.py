@@ -6,6 +6,7 @@ and the pause ends with the job.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -89,13 +90,13 @@ class Box:
             self._resume()
             return None
         with self._database.read() as session:
-            newest = matching.newest(session)
+            newest, before = matching.newest(session), _accepted_before(box.pause(session))
         total = self._waiting.count().total
-        parameters = {"waits": waits, "newest": newest}
+        parameters = {"waits": waits, "newest": newest, "accepted_before": before}
         return self._jobs.make(NewJob(KIND, parameters, total, {"waits": waits}))
 
     def look(self, session: Session, job: Job, *, after: str, limit: int) -> Look | None:
-        return matching.look(session, MessageSet(_WAITS, job.parameters["newest"]), after=after, limit=limit)
+        return matching.look(session, MessageSet(_asked_about(job), job.parameters["newest"]), after=after, limit=limit)
 
     def change(self, session: Session, job: Job, ids: Sequence[str], now: datetime) -> int:
         """What is to go later than now was not sent by anybody, so it is not held."""
@@ -122,3 +123,13 @@ class Box:
 
         self._database.write(write)
         self._on_due()
+
+
+def _accepted_before(found: Pause | None) -> str:
+    """In a restored copy only what came with the backup is asked about: what was accepted since cannot be a double."""
+    return found.since.isoformat() if found is not None and found.reason is PauseReason.RESTORED else ""
+
+
+def _asked_about(job: Job) -> Filters:
+    before = job.parameters["accepted_before"]
+    return replace(_WAITS, until=datetime.fromisoformat(before)) if before else _WAITS

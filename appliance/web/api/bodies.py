@@ -1,4 +1,8 @@
-"""Reads JSON so strictly that two programs cannot read it differently, and says where it stopped."""
+"""Reads JSON so strictly that two programs cannot read it differently, and says where it stopped.
+
+What an operation does not take is refused as well: who writes `?dry_run=true` where there is no such option would
+otherwise learn from what was done that it was not a dry run.
+"""
 
 from collections.abc import Callable
 from typing import Any, NoReturn
@@ -7,9 +11,12 @@ from flask import Flask, current_app, request
 from flask.json.provider import DefaultJSONProvider
 from werkzeug.exceptions import UnsupportedMediaType
 
+from appliance.errors import FieldError, InvalidInput
 from appliance.web.api.errors import InvalidJson
 
 METHODS = ("POST", "PUT", "PATCH")
+LONGEST_NAME = 200  # an option that there is not is named by whoever sent it
+_NO_OPTION = "This operation takes no such option; see /api/docs. Nothing was done."
 
 
 class StrictJson(DefaultJSONProvider):
@@ -28,13 +35,17 @@ def register(app: Flask) -> None:
 
 
 def check() -> None:
-    """Before each request of the API: whoever takes a body gets a JSON object.
+    """Before each request of the API: whoever takes a body gets a JSON object, whoever takes no query gets none.
 
     Raises:
+        InvalidInput: there is a query that the operation does not take.
         UnsupportedMediaType: it is not declared as JSON.
         InvalidJson: it is something else than a JSON object.
     """
-    if request.method in METHODS and _takes_body(current_app.view_functions.get(request.endpoint or "")):
+    view = current_app.view_functions.get(request.endpoint or "")
+    if request.args and view is not None and not _takes("query", view):
+        raise InvalidInput([FieldError(name[:LONGEST_NAME], _NO_OPTION, "unknown_field") for name in request.args])
+    if request.method in METHODS and _takes("body", view):
         _object_of_request()
 
 
@@ -43,8 +54,8 @@ def optional() -> dict[str, Any]:
     return _object_of_request() if request.get_data() else {}
 
 
-def _takes_body(view: Callable[..., Any] | None) -> bool:
-    return "body" in getattr(view, "__annotations__", {})
+def _takes(what: str, view: Callable[..., Any] | None) -> bool:
+    return what in getattr(view, "__annotations__", {})
 
 
 def _object_of_request() -> dict[str, Any]:

@@ -88,9 +88,11 @@ def test_stopped_messages_are_counted_once_each(database: Database) -> None:
 
     with database.read() as session:
         assert suppressions.stopped_counts(session, ["sup_1", "sup_2"]) == {"sup_1": 2}
-        page = suppressions.stopped_messages(session, "sup_1", after="", limit=1)
-        rest = suppressions.stopped_messages(session, "sup_1", after=page[0][0], limit=5)
-    assert [message_id for message_id, _ in (*page, *rest)] == ids
+        page = suppressions.stopped_ids(session, "sup_1", after="", limit=1)
+        rest = suppressions.stopped_ids(session, "sup_1", after=page[0], limit=5)
+        stopped = suppressions.stopped_messages(session, "sup_1", [*ids, "msg_none"])
+    assert [*page, *rest] == ids
+    assert stopped == [(message_id, "queued") for message_id in ids]
 
 
 def test_entry_that_a_server_asks_for_leaves_other_entries_as_they_are(database: Database) -> None:

@@ -67,3 +67,23 @@ def test_body_is_optional_only_where_none_is_needed(api: ApiClient) -> None:
     assert nothing.status_code == 200
     problem_of(broken, 400, "invalid_json")
     problem_of(undeclared, 415, "unsupported_media_type")
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("DELETE", "/api/v1/messages/msg_1"),
+        ("POST", "/api/v1/messages/batch"),
+        ("POST", "/api/v1/messages/bulk"),
+        ("POST", "/api/v1/messages/msg_1/cancel"),
+        ("POST", "/api/v1/retention/run"),
+        ("GET", "/api/v1/accounts/acc_1"),
+    ],
+)
+def test_option_that_an_operation_does_not_take_is_refused_and_nothing_is_done(
+    api: ApiClient, method: str, path: str
+) -> None:
+    answer = api._open(method, f"{path}?dry_run=true", {})
+
+    assert answer.status_code == 422
+    assert [(one["field"], one["code"]) for one in answer.json["errors"]] == [("dry_run", "unknown_field")]
