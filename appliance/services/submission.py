@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from appliance.clock import Clock
 from appliance.db.database import Database
-from appliance.errors import InvalidInput, QuotaUsedUp
+from appliance.errors import FieldError, InvalidInput, QuotaUsedUp
 from appliance.services import admission, allowance, idempotency, storing
 from appliance.services.idempotency import Once
 from appliance.services.outbox import Outbox
@@ -60,7 +60,7 @@ class Submission:
             earlier = self._earlier(once)  # before it is rendered: the template may have changed, or be gone
             if earlier is not None:
                 return earlier
-            command = self._fill(command)
+            command = self._filled(command)
         command = allowance.applied(command, submitter.limits)
         try:
             accepted = self._store(command, submitter, once)
@@ -69,6 +69,24 @@ class Submission:
             accepted = self._store(command, submitter, once)
         self._outbox.notify()
         return accepted
+
+    def faults(self, command: SubmitMessage) -> list[FieldError]:
+        """What `submit` would find wrong with it now: template and variables, account, moments. Stores nothing."""
+        try:
+            self._fill(command)
+        except InvalidInput as error:
+            return [*error.errors, *self._late_faults(command)]
+        return self._late_faults(command)
+
+    def _filled(self, command: SubmitMessage) -> SubmitMessage:
+        try:
+            return self._fill(command)
+        except InvalidInput as error:
+            raise InvalidInput([*error.errors, *self._late_faults(command)]) from error
+
+    def _late_faults(self, command: SubmitMessage) -> list[FieldError]:
+        with self._database.read() as session:
+            return admission.errors(command, admission.accounts_named(session, [command]), self._clock())
 
     def _earlier(self, once: Once | None) -> Accepted | None:
         if once is None:

@@ -13,7 +13,7 @@ from appliance.services.batch import EACH_ITS_OWN, BatchAnswer, Refusal
 from appliance.services.idempotency import Once, hash_of
 from appliance.services.pace import Pace
 from appliance.services.submit_message import Accepted
-from appliance.web.api import commands, documents, limits, representations, template_batch
+from appliance.web.api import commands, documents, limits, representations, second_look, template_batch
 from appliance.web.api.authentication import caller, needs
 from appliance.web.api.batch_schemas import BatchRequest
 from appliance.web.api.commands import Prepared
@@ -83,7 +83,7 @@ def _one(message: Any) -> Prepared | Refusal:
     try:
         return commands.filled(commands.prepare(MessageRequest.model_validate(message)))
     except ValidationError as error:
-        return tuple(field_errors(error)[:MOST_ERRORS])
+        return tuple([*field_errors(error), *second_look.further(message, error)][:MOST_ERRORS])
     except InvalidInput as error:
         return error.errors[:MOST_ERRORS]
 

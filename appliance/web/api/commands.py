@@ -67,7 +67,7 @@ def prepare(body: MessageRequest) -> Prepared:
     )
     wrong += limit_errors(command, web().settings.limits)
     if wrong:
-        raise InvalidInput(wrong)
+        raise InvalidInput(dict.fromkeys([*wrong, *web().services.submission.faults(command)]))
     return Prepared(command, contents)
 
 

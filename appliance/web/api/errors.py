@@ -6,7 +6,7 @@ from http import HTTPStatus
 from typing import Any
 
 import structlog
-from flask import Flask, Response, g, request
+from flask import Flask, Response, current_app, g, request
 from pydantic import ValidationError
 from werkzeug.exceptions import HTTPException
 
@@ -126,7 +126,10 @@ def answer(error: Exception) -> Any:
 
 def from_validation(error: ValidationError) -> Any:
     """What flask-openapi3 calls when a request does not fit its schema."""
-    raise InvalidInput(field_errors(error))
+    view = current_app.view_functions.get(request.endpoint or "")
+    second_look = getattr(view, "second_look", None)
+    further = second_look(request.get_json(silent=True), error) if second_look else ()
+    raise InvalidInput([*field_errors(error), *further])
 
 
 def _of_appliance(error: ApplianceError) -> Response:

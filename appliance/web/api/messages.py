@@ -6,7 +6,7 @@ from flask_openapi3 import APIBlueprint, Tag
 from appliance.db.queries import attachments as stored_attachments
 from appliance.db.queries import messages
 from appliance.errors import Forbidden, NotFound
-from appliance.web.api import commands, documents, examples, limits, paging, representations
+from appliance.web.api import commands, documents, examples, limits, paging, representations, second_look
 from appliance.web.api.authentication import caller, needs
 from appliance.web.api.schemas import MessagePath, MessageQuery, MessageRequest, SubmitQuery
 from appliance.web.context import web
@@ -26,6 +26,7 @@ _RAW = {"content": {"message/rfc822": {"schema": {"type": "string"}, "example": 
     responses={200: documents.DryRun, 202: documents.Accepted, 409: None},
 )
 @needs("send")
+@second_look.at_message
 def submit(query: SubmitQuery, body: MessageRequest) -> tuple[Response, int, dict[str, str]]:
     """Durable before the answer: whatever happens after the 202, the message goes out or says why it does not.
 
