@@ -32,6 +32,8 @@ def run(arguments: argparse.Namespace, loaded: Loaded) -> int:
     data_dir = DataDirectory(loaded.settings.data_dir)
     if not data_dir.path.is_dir():
         raise StartupError(f"There is nothing to back up: {data_dir.path} does not exist.")
+    if arguments.to is not None:
+        _require_free(arguments.to)
     data_dir.prepare()
     maker, secrets = build_backup_maker(loaded.settings, data_dir), not arguments.without_secrets
     directory = backup_directory(loaded.settings)
@@ -46,6 +48,14 @@ def run(arguments: argparse.Namespace, loaded: Loaded) -> int:
     sys.stdout.write(f"{target}\n")
     _tell(manifest)
     return 0
+
+
+def _require_free(target: Path) -> None:
+    """A backup replaces no file, and makes no directory: a disk that is not mounted is not one to back up to."""
+    if target.exists():
+        raise StartupError(f"{target} exists already. Give another name, or remove it first.")
+    if not target.absolute().parent.is_dir():
+        raise StartupError(f"The directory {target.absolute().parent} does not exist. Make it, or mount its disk.")
 
 
 def _tell(manifest: Manifest) -> None:

@@ -6,8 +6,6 @@ import time
 from collections.abc import Callable, Iterator
 from typing import IO
 
-import zstandard
-
 from appliance.db.database_file import Rest, no_rest
 from appliance.services import backup_manifest
 from appliance.services.backup_archive import (
@@ -16,7 +14,6 @@ from appliance.services.backup_archive import (
     CHUNK,
     HEADER,
     LARGEST_TEXT,
-    LARGEST_WINDOW,
     MANIFEST,
     NAME,
     SECRETS,
@@ -25,6 +22,7 @@ from appliance.services.backup_archive import (
     sum_line,
 )
 from appliance.services.backup_manifest import BackupDamaged, Header, Manifest
+from appliance.services.backup_stream import Unpacked
 
 Open = Callable[[str], IO[bytes] | None]
 """Gives the file that a member is written to, or None to look at it only."""
@@ -39,8 +37,7 @@ class ArchiveReader:
 
     def __init__(self, file: IO[bytes], *, limit: int, on_bytes: Callable[[int], None], rest: Rest = no_rest) -> None:
         """`limit`: of bytes that come out of it."""
-        decompressor = zstandard.ZstdDecompressor(max_window_size=LARGEST_WINDOW)
-        self._stream = decompressor.stream_reader(file, read_across_frames=False, closefd=False)
+        self._stream = Unpacked(file)
         self._left = limit
         self._on_bytes = on_bytes
         self._rest = rest
@@ -147,10 +144,7 @@ class ArchiveReader:
         return b"".join(parts)
 
     def _part(self, size: int) -> bytes:
-        try:
-            part = self._stream.read(size)
-        except zstandard.ZstdError as error:
-            raise _damaged("it cannot be decompressed") from error
+        part = self._stream.read(size)
         self._left -= len(part)
         if self._left < 0:
             raise BackupTooLarge("More comes out of the backup than there is room for. Free some space on the disk.")
