@@ -7,6 +7,7 @@ monkey.patch_all()
 import os  # noqa: E402
 import shutil  # noqa: E402
 from collections.abc import Callable, Iterator  # noqa: E402
+from contextlib import contextmanager  # noqa: E402
 from pathlib import Path  # noqa: E402
 
 import pytest  # noqa: E402
@@ -22,6 +23,7 @@ from tests.fakes import FakeClock  # noqa: E402
 from tests.waiting import wait_until  # noqa: E402
 
 POSTGRES_URL = os.environ.get("TEST_POSTGRES_URL", "postgresql+psycopg://postgres@127.0.0.1:5432/postgres")
+OF_A_LANGUAGE = "ENCODING 'UTF8' LOCALE 'C.UTF-8' LOCALE_PROVIDER icu ICU_LOCALE 'en-US'"
 
 
 @pytest.fixture
@@ -72,17 +74,13 @@ def database(database_file: Path, native: ThreadPool) -> Iterator[Database]:
     database.stop()
 
 
-@pytest.fixture
-def postgres_url() -> Iterator[str]:
-    """An empty PostgreSQL database of the test's own; it is dropped afterwards.
-
-    Its collation is a language's, as most servers' are, not the bytes' order that SQLite has.
-    """
+@contextmanager
+def made_on_server(template: str) -> Iterator[str]:
+    """The URL of a new PostgreSQL database; it is dropped afterwards."""
     name = f"postroom_{new_id('test')}"
     server = create_engine(POSTGRES_URL, isolation_level="AUTOCOMMIT")
-    options = "TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C.UTF-8' LOCALE_PROVIDER icu ICU_LOCALE 'en-US'"
     with server.connect() as connection:
-        connection.exec_driver_sql(f"CREATE DATABASE {name} {options}")
+        connection.exec_driver_sql(f"CREATE DATABASE {name} TEMPLATE {template}")
     try:
         yield make_url(POSTGRES_URL).set(database=name).render_as_string(hide_password=False)
     finally:
@@ -92,10 +90,30 @@ def postgres_url() -> Iterator[str]:
 
 
 @pytest.fixture
-def postgres_database(postgres_url: str) -> Iterator[Database]:
+def postgres_url() -> Iterator[str]:
+    """An empty PostgreSQL database of the test's own.
+
+    Its collation is a language's, as most servers' are, not the bytes' order that SQLite has.
+    """
+    with made_on_server(f"template0 {OF_A_LANGUAGE}") as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def migrated_on_server() -> Iterator[str]:
+    """The name of an empty PostgreSQL database at the newest schema, to be copied."""
+    with made_on_server(f"template0 {OF_A_LANGUAGE}") as url:
+        engine = create_database_engine(url, DatabaseSettings())
+        migrate(engine)
+        engine.dispose()  # a database that somebody is connected to cannot be copied
+        yield str(make_url(url).database)
+
+
+@pytest.fixture
+def postgres_database(migrated_on_server: str) -> Iterator[Database]:
     """A migrated PostgreSQL database of the test's own, started."""
-    database = Database(postgres_url, DatabaseSettings(pool_size=10, max_overflow=40))
-    migrate(database.engine)
-    database.start()
-    yield database
-    database.stop()
+    with made_on_server(migrated_on_server) as url:
+        database = Database(url, DatabaseSettings(pool_size=10, max_overflow=40))
+        database.start()
+        yield database
+        database.stop()

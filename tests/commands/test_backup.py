@@ -21,7 +21,7 @@ def test_file_that_is_there_is_not_replaced(loaded: Loaded, tmp_path: Path) -> N
     target = tmp_path / "box.tar.zst"
     target.write_text("an older backup")
 
-    with pytest.raises(StartupError, match="exists already. Give another name"):
+    with pytest.raises(StartupError, match=r"exists already\. Give another name"):
         backup.run(Namespace(to=target, without_secrets=False), loaded)
 
     assert target.read_text() == "an older backup"
@@ -30,7 +30,7 @@ def test_file_that_is_there_is_not_replaced(loaded: Loaded, tmp_path: Path) -> N
 def test_directory_that_is_not_there_is_not_made(loaded: Loaded, tmp_path: Path) -> None:
     target = tmp_path / "not mounted" / "box.tar.zst"
 
-    with pytest.raises(StartupError, match="does not exist. Make it, or mount its disk"):
+    with pytest.raises(StartupError, match=r"does not exist\. Make it, or mount its disk"):
         backup.run(Namespace(to=target, without_secrets=False), loaded)
 
     assert not target.parent.exists()
