@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import os
+import signal
 import shutil
 import subprocess
 import sys
@@ -76,6 +77,7 @@ class Checkout:
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
+            preexec_fn=_hear_interrupts,
         )
 
     def run(self, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
@@ -91,6 +93,11 @@ class Checkout:
         files = {"gevent": GEVENT, "pytest": PYTEST}.get(package, {f"{package}.py": ""})
         wheel = make_wheel(self.wheels, package, version, files)
         return f"{package}=={version} \\\n    --hash=sha256:{hashlib.sha256(wheel.read_bytes()).hexdigest()}\n"
+
+
+def _hear_interrupts() -> None:
+    """A shell has what it starts in the background ignore them, and so would everything below."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def make_wheel(directory: Path, package: str, version: str, files: dict[str, str]) -> Path:
