@@ -3,8 +3,8 @@
 import base64
 import hashlib
 import os
-import signal
 import shutil
+import signal
 import subprocess
 import sys
 import zipfile
