@@ -97,6 +97,14 @@ class QuotaUsedUp(LimitReached):
         super().__init__(message, retry_after)
 
 
+class QueueFull(LimitReached):
+    """As many messages wait as may. Nothing was accepted."""
+
+
+class DiskFull(LimitReached):
+    """Too little is free on the disk for new mail. Nothing was accepted."""
+
+
 class QueryTooSlow(ApplianceError):
     """What was asked for would hold everybody else up; it was given up. Asking for less helps."""
 
@@ -107,3 +115,7 @@ class Unavailable(ApplianceError):
 
 class StorageUnavailable(Unavailable):
     """The database could not make a write durable (disk full, locked, read-only). Nothing was changed."""
+
+
+class StorageDamaged(StorageUnavailable):
+    """The database file is not what SQLite wrote. Trying again does not help: a backup does."""

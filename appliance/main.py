@@ -10,13 +10,13 @@ import structlog
 
 from appliance.commands import COMMANDS, DEFAULT, Command
 from appliance.config import loader, logs
-from appliance.config.settings import LogSettings
+from appliance.config.log_settings import LogSettings
 from appliance.db.models.audit_entry import ActorKind
 from appliance.errors import ApplianceError, ConfigError
+from appliance.program import PROGRAM
 from appliance.services import audit
 from appliance.services.audit import Actor
 
-PROGRAM = "python run.py"
 FAILED = 1
 INTERRUPTED = 130
 
@@ -47,7 +47,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog=PROGRAM,
         description="Postroom, an e-mail notification appliance in one process. Without a command it starts.",
-        epilog="`python run.py COMMAND --help` tells more of a command.",
+        epilog=f"`{PROGRAM} COMMAND --help` tells more of a command.",
     )
     _add_config_option(parser, default=None)
     parser.set_defaults(command=DEFAULT)

@@ -57,10 +57,17 @@ def threads_of(name: str) -> list[threading.Thread]:
 def strike(name: str, error: BaseException) -> None:
     """Raises `error` wherever the component of that name waits, as if something in its loop had raised it."""
     [thread] = threads_of(name)
+    greenlet_of(thread).kill(error, block=False)
+
+
+def greenlet_of(thread: threading.Thread | None) -> Greenlet:
+    """In which `thread` runs."""
     gc.unfreeze()  # the appliance freezes what it has built, which hides it here
-    [loop] = [one for one in gc.get_objects() if isinstance(one, greenlet.greenlet) and id(one) == thread.ident]
+    [loop] = [
+        one for one in gc.get_objects() if isinstance(one, greenlet.greenlet) and thread and id(one) == thread.ident
+    ]
     assert isinstance(loop, Greenlet)
-    loop.kill(error, block=False)
+    return loop
 
 
 def listening_ports() -> set[int]:

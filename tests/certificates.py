@@ -14,13 +14,28 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 @cache
 def server_context() -> ssl.SSLContext:
-    certificate, key = _self_signed()
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    with TemporaryDirectory() as directory:  # ssl reads a private key from nowhere but a file
-        path = Path(directory) / "localhost.pem"
-        path.write_text(certificate + key)
-        context.load_cert_chain(path)
-    return context
+    return _context_of(*_self_signed())
+
+
+@cache
+def issued_context(host: str, *, expired: bool = False) -> ssl.SSLContext:
+    """A server's, whose certificate the one of `public_certificate` issued for `host`."""
+    authority, authority_key = _self_signed()
+    key = ec.generate_private_key(ec.SECP256R1())
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder(
+            subject_name=x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, f"server {host}")]),
+            issuer_name=x509.load_pem_x509_certificate(authority.encode()).subject,
+            public_key=key.public_key(),
+        )
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=3))
+        .not_valid_after(now + timedelta(days=-1 if expired else 1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(host)]), critical=False)
+        .sign(serialization.load_pem_private_key(authority_key.encode(), None), hashes.SHA256())  # type: ignore[arg-type]
+    )
+    return _context_of(certificate.public_bytes(serialization.Encoding.PEM).decode(), _pem(key))
 
 
 def public_certificate() -> str:
@@ -43,7 +58,20 @@ def _self_signed() -> tuple[str, str]:
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .sign(key, hashes.SHA256())
     )
+    return certificate.public_bytes(serialization.Encoding.PEM).decode(), _pem(key)
+
+
+def _pem(key: ec.EllipticCurvePrivateKey) -> str:
     private = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-    return certificate.public_bytes(serialization.Encoding.PEM).decode(), private.decode()
+    return private.decode()
+
+
+def _context_of(certificate: str, key: str) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    with TemporaryDirectory() as directory:  # ssl reads a private key from nowhere but a file
+        path = Path(directory) / "server.pem"
+        path.write_text(certificate + key)
+        context.load_cert_chain(path)
+    return context

@@ -11,8 +11,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from tests import certificates
-
 if TYPE_CHECKING:
     from tests.smtp_sink import SmtpSink
 
@@ -256,7 +254,7 @@ class Session:
 
     def encrypt(self) -> None:
         self.buffer = b""
-        self.sock = certificates.server_context().wrap_socket(self.sock, server_side=True)
+        self.sock = self.sink.tls.wrap_socket(self.sock, server_side=True)
         self.encrypted = True
         self.reset()
 

@@ -68,8 +68,9 @@ class SmtpSink:
         auth: str = "PLAIN LOGIN",
         keep: bool = True,
         on_message: Callable[[ReceivedMessage], None] | None = None,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
-        """`users` (name to password) makes a login required; `keep=False` only counts."""
+        """`users` (name to password) makes a login required; `keep=False` only counts; `tls`: another certificate."""
         self.host = host
         self.port = port
         self.extensions = tuple(extensions)
@@ -78,6 +79,7 @@ class SmtpSink:
         self.users = users
         self.auth = auth
         self.keep = keep
+        self.tls = tls or certificates.server_context()
         self.messages: list[ReceivedMessage] = []
         self.commands: list[str] = []  # every command line, of all connections, as long as `keep`
         self.count = 0
@@ -88,6 +90,7 @@ class SmtpSink:
         self._lock = threading.Lock()
         self._open: set[Session] = set()
         self._listener: socket.socket | None = None
+        self._deaf: list[socket.socket] = []
 
     def __enter__(self) -> Self:
         self.start()
@@ -119,7 +122,16 @@ class SmtpSink:
                 self._listener.shutdown(socket.SHUT_RDWR)
             self._listener.close()
             self._listener = None
+        for one in self._deaf:
+            one.close()
+        self._deaf = []
         self.drop_connections()
+
+    def go_deaf(self) -> None:
+        """Answers nobody who connects, as a server behind a firewall that swallows packets, until `stop`."""
+        self.stop()
+        deaf = socket.create_server((self.host, self.port), backlog=0)
+        self._deaf = [socket.create_connection((self.host, self.port)), deaf]  # the one that has a place in the queue
 
     def drop_connections(self) -> None:
         """As if the server had been restarted: clients find their kept connections dead."""

@@ -49,7 +49,7 @@ class RecordingServices:
         self.delivered.append((message_ids, claim_id))
         return {"sent": len(message_ids)}
 
-    def run(self, key: str) -> dict[str, Any]:
+    def run(self, key: str, _task_id: str = "") -> dict[str, Any]:
         self.ran.append(key)
         return {"key": key}
 

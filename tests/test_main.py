@@ -9,6 +9,7 @@ from appliance import __version__, main
 from appliance.commands import COMMANDS
 from appliance.config.loader import Loaded
 from appliance.errors import ConfigError, StartupError
+from appliance.program import PROGRAM
 from tests.logging_state import logging_kept
 
 BAD_PORT = "[web] port: expected a port number from 0 to 65535, got 'x' (config.ini, line 2)\n"
@@ -72,7 +73,7 @@ def test_every_command_has_help(name: str, capsys: pytest.CaptureFixture[str]) -
         main.main([name, "--help"])
 
     assert end.value.code == 0
-    assert f"usage: python run.py {name}" in capsys.readouterr().out
+    assert f"usage: {PROGRAM} {name}" in capsys.readouterr().out
 
 
 def test_unknown_command_is_refused(capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,6 +6,7 @@ from appliance.bootstrap.core import (
     open_database,
     prepared_data_directory,
     secret_from,
+    user_changes_of,
     users_of,
 )
 from appliance.bootstrap.process import run_appliance
@@ -17,5 +18,6 @@ __all__ = [
     "prepared_data_directory",
     "run_appliance",
     "secret_from",
+    "user_changes_of",
     "users_of",
 ]

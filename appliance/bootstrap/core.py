@@ -8,8 +8,10 @@ from pathlib import Path
 
 import structlog
 
+from appliance.bootstrap.alerts import build_alerts
 from appliance.bootstrap.backups import build_backups
 from appliance.bootstrap.native import NativeThreads
+from appliance.bootstrap.people import build_people
 from appliance.bootstrap.webhooks import Webhooks, build_webhooks
 from appliance.clock import utc_now
 from appliance.config.data_dir import DataDirectory
@@ -24,6 +26,7 @@ from appliance.db.types import new_id
 from appliance.errors import StartupError
 from appliance.services import webhook_fanout
 from appliance.services.account_test import AccountTest
+from appliance.services.account_trials import AccountTrials
 from appliance.services.api_keys import ApiKeys
 from appliance.services.attachment_cleanup import AttachmentCleanup
 from appliance.services.attachment_files import AttachmentFiles
@@ -32,6 +35,8 @@ from appliance.services.batch import BatchSubmission
 from appliance.services.box import KIND as BOX_RESUME
 from appliance.services.box import Box
 from appliance.services.bulk import Bulk, kind_of
+from appliance.services.capacity import Capacity
+from appliance.services.clock_changes import ClockChanges
 from appliance.services.composition import Composition
 from appliance.services.container import Services
 from appliance.services.delivery import Delivery
@@ -41,24 +46,27 @@ from appliance.services.in_flight import InFlight
 from appliance.services.job_runs import JobRuns, Work
 from appliance.services.jobs import Jobs
 from appliance.services.mailbox import Mailbox
+from appliance.services.mailbox_release import MailboxRelease
 from appliance.services.messages import Messages
 from appliance.services.outbox import Outbox
+from appliance.services.passwords import Passwords
 from appliance.services.periodic import Periodic
 from appliance.services.raw_messages import RawMessages
 from appliance.services.rescue import Rescue
 from appliance.services.retention import Retention
 from appliance.services.search_index import SearchIndex
 from appliance.services.sender_accounts import SenderAccounts
-from appliance.services.setup import Setup
 from appliance.services.statistics import Statistics
 from appliance.services.storage import Storage
 from appliance.services.submission import Submission
 from appliance.services.suppression_release import KIND as SUPPRESSION_RELEASE
 from appliance.services.suppression_release import SuppressionRelease
 from appliance.services.suppressions import Suppressions
+from appliance.services.template_preview import TemplatePreview
 from appliance.services.template_rendering import TemplateRendering
 from appliance.services.templates import Templates
 from appliance.services.transports import Transports
+from appliance.services.user_changes import UserChanges
 from appliance.services.users import Users
 
 log = structlog.get_logger(__name__)
@@ -81,6 +89,7 @@ class Core:
     rescue: Rescue
     webhooks: Webhooks
     transports: Transports
+    clock_changes: ClockChanges
     data_dir: DataDirectory
     hostname: str
 
@@ -104,6 +113,10 @@ def users_of(database: Database) -> Users:
     return Users(database, run_native=SLOW_POOL.apply, clock=utc_now)
 
 
+def user_changes_of(database: Database) -> UserChanges:
+    return UserChanges(database, Passwords(SLOW_POOL.apply), clock=utc_now)
+
+
 def build_core(settings: Settings, data_dir: DataDirectory, database: Database) -> Core:
     hostname = settings.appliance.hostname or socket.gethostname()
     zone, clock = settings.zone, utc_now
@@ -117,9 +130,16 @@ def build_core(settings: Settings, data_dir: DataDirectory, database: Database) 
     accounts = SenderAccounts(database, vault, messages, zone=zone, clock=clock)
     accounts.ensure_built_in_mailbox(f"postroom@{hostname if '.' in hostname else 'localhost'}")
     release_rested = partial(messages.release_held, [Reason.BREAKER])
-    users = users_of(database)
     files = AttachmentFiles(data_dir.path / "attachments")
-    attachments = Attachments(database, files, settings.limits, run_native=SLOW_POOL.apply, clock=clock)
+    capacity = Capacity(database, settings.capacity, data_dir.free_bytes)
+    attachments = Attachments(
+        database,
+        files,
+        settings.limits,
+        run_native=SLOW_POOL.apply,
+        clock=clock,
+        require_disk=capacity.require_disk,
+    )
     attachment_cleanup = AttachmentCleanup(database, files, run_native=SLOW_POOL.apply, clock=clock)
     retention = Retention(
         database,
@@ -162,11 +182,31 @@ def build_core(settings: Settings, data_dir: DataDirectory, database: Database) 
     backups = build_backups(settings, data_dir, database)
     statistics = Statistics(database, settings.statistics, zone=zone, clock=clock)
     template_rendering = TemplateRendering(database, settings.limits, run_native=SLOW_POOL.apply)
+    submission = Submission(
+        database,
+        outbox,
+        hostname=hostname,
+        clock=clock,
+        zone=zone,
+        fill=template_rendering.fill,
+        require_room=capacity.require,
+    )
+    watching = build_alerts(
+        settings,
+        data_dir,
+        database,
+        submission=submission,
+        backups=backups,
+        transports=transports,
+        hostname=hostname,
+        box_id=box_id,
+        run_native=SLOW_POOL.apply,
+    )
     services = Services(
-        submission=Submission(
-            database, outbox, hostname=hostname, clock=clock, zone=zone, fill=template_rendering.fill
+        submission=submission,
+        batches=BatchSubmission(
+            database, outbox, hostname=hostname, clock=clock, zone=zone, require_room=capacity.require
         ),
-        batches=BatchSubmission(database, outbox, hostname=hostname, clock=clock, zone=zone),
         dry_run=DryRun(database, files, run_native=SLOW_POOL.apply, hostname=hostname, zone=zone, clock=clock),
         messages=messages,
         bulk=bulk,
@@ -175,12 +215,15 @@ def build_core(settings: Settings, data_dir: DataDirectory, database: Database) 
         raw_messages=RawMessages(database, composition),
         delivery=delivery,
         sender_accounts=accounts,
+        account_trials=AccountTrials(transports, vault, accounts, clock=clock),
         account_test=AccountTest(database, transports, hostname=hostname, clock=clock, on_recovery=release_rested),
         attachments=attachments,
         suppressions=suppressions,
         templates=Templates(database, settings.limits, run_native=SLOW_POOL.apply, clock=clock),
         template_rendering=template_rendering,
+        template_preview=TemplatePreview(settings.limits, run_native=SLOW_POOL.apply),
         mailbox=mailbox,
+        mailbox_release=MailboxRelease(database, outbox, clock=clock),
         periodic=Periodic(
             database,
             {
@@ -190,6 +233,7 @@ def build_core(settings: Settings, data_dir: DataDirectory, database: Database) 
                 "cleanup_finished_jobs": jobs.cleanup_finished,
                 "apply_retention": retention.run,
                 "backup": backups.run,
+                "check_certificates": watching.certificates.check,
                 "prune_statistics": statistics.prune,
                 "cleanup_webhooks": webhooks.cleanup.run,
             },
@@ -198,9 +242,10 @@ def build_core(settings: Settings, data_dir: DataDirectory, database: Database) 
         retention=retention,
         box=box,
         backups=backups,
+        alerts=watching.alerts,
         storage=Storage(database, clock=clock),
-        users=users,
-        setup=Setup(users, minutes=settings.appliance.setup_minutes, clock=clock),
+        capacity=capacity,
+        **build_people(settings, database, vault, run_native=SLOW_POOL.apply, clock=clock),
         api_keys=ApiKeys(database, settings.limits, clock=clock),
         webhook_endpoints=webhooks.endpoints,
         webhook_courier=webhooks.courier,
@@ -219,6 +264,7 @@ def build_core(settings: Settings, data_dir: DataDirectory, database: Database) 
         rescue,
         webhooks,
         transports,
+        ClockChanges(database, on_due=outbox.notify, clock=clock),
         data_dir,
         hostname,
     )

@@ -6,7 +6,7 @@ import signal
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from types import FrameType
+from types import FrameType, MappingProxyType
 from typing import Any
 
 import sdnotify
@@ -18,7 +18,9 @@ from appliance.bootstrap.core import SLOW_POOL, Core, build_core, open_database,
 from appliance.bootstrap.measures import Measures
 from appliance.bootstrap.pause import tell_of_pause
 from appliance.clock import utc_now
+from appliance.config import logs
 from appliance.config.loader import Loaded
+from appliance.config.log_ring import RECENT
 from appliance.config.settings import Settings
 from appliance.errors import NotFound, StorageUnavailable
 from appliance.health import DISPENSABLE
@@ -56,12 +58,13 @@ def run_appliance(loaded: Loaded) -> int:
     data_dir = prepared_data_directory(settings)
     data_dir.lock()
     try:
+        logs.keep_file(settings.log, data_dir.path)
         log.info("Postroom starts", version=__version__)
         log.info("data directory", path=str(data_dir.path))
         bind(settings.web.host, settings.web.port).close()  # before anything is half-started
         database = open_database(settings)
         try:
-            return Appliance(settings, build_core(settings, data_dir, database)).run()
+            return Appliance(settings, build_core(settings, data_dir, database), loaded.sources).run()
         finally:
             database.stop()
     finally:
@@ -71,8 +74,9 @@ def run_appliance(loaded: Loaded) -> int:
 class Appliance:
     """The components and the supervisor over a core."""
 
-    def __init__(self, settings: Settings, core: Core) -> None:
+    def __init__(self, settings: Settings, core: Core, sources: Mapping[str, str] = MappingProxyType({})) -> None:
         self._settings = settings
+        self._sources = sources
         self._core = core
         self._housekeeping_due = 0.0
         self._watchdog = HubWatchdog()
@@ -92,10 +96,12 @@ class Appliance:
                 Errand("webhooks", self._hand_over_webhooks),
                 Errand("jobs", lambda: core.services.jobs.hand_over(self._enqueue_job)),
                 Errand("key uses", core.services.api_keys.uses.turn),
+                Errand("alerts", core.services.alerts.turn),
             ]
         )
         core.webhooks.courier.on_free = self._errands.notify
         core.services.jobs.wakes(self._errands.notify)
+        core.services.alerts.watch(lambda: self.supervisor.health())
         self._scheduler = Scheduler(
             settings.schedule.model_dump(),
             self._enqueue_periodic,
@@ -170,6 +176,8 @@ class Appliance:
                 clock=utc_now,
                 zone=self._settings.zone,
                 started_at=utc_now(),
+                run_native=SLOW_POOL.apply,
+                sources=self._sources,
             )
         )
 
@@ -183,6 +191,8 @@ class Appliance:
             counters=self._measures.counters,
             histograms=self._measures.histograms,
             tasks=lambda: self._celery.task_states,
+            logs=RECENT.recent,
+            log_components=RECENT.components,
         )
 
     def _inspect(self, what: str) -> dict[str, Any]:
@@ -220,6 +230,7 @@ class Appliance:
         tell_of_pause(self._core.services.box)
 
     def _watch(self) -> None:
+        logs.settle()
         self._keep_house()
         if all(health.ok or health.name in DISPENSABLE for health in self.supervisor.health()):
             self._notifier.notify("WATCHDOG=1")
@@ -229,6 +240,8 @@ class Appliance:
             self._housekeeping_due = time.monotonic() + HOUSEKEEPING_SECONDS
             self._core.transports.prune()
             self._core.services.storage.look_again()
+            with suppress(StorageUnavailable):
+                self._core.clock_changes.look()
 
     def _wind_down(self) -> None:
         self._notifier.notify("STOPPING=1")

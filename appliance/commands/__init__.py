@@ -3,7 +3,20 @@
 import argparse
 from typing import Any, Protocol
 
-from appliance.commands import apikey, backup, check, compact, inspect, restore, start, systemd, user, version
+from appliance.commands import (
+    apikey,
+    backup,
+    check,
+    compact,
+    doctor,
+    inspect,
+    restore,
+    secrets,
+    start,
+    systemd,
+    user,
+    version,
+)
 
 
 class Command(Protocol):
@@ -23,4 +36,17 @@ class Command(Protocol):
 
 
 DEFAULT: Command = start
-COMMANDS: tuple[Command, ...] = (start, check, user, apikey, backup, restore, inspect, compact, systemd, version)
+COMMANDS: tuple[Command, ...] = (
+    start,
+    check,
+    user,
+    apikey,
+    backup,
+    restore,
+    inspect,
+    doctor,
+    compact,
+    secrets,
+    systemd,
+    version,
+)

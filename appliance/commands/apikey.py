@@ -11,14 +11,16 @@ from appliance.db.database import Database
 from appliance.db.models import ApiKey
 from appliance.db.models.audit_entry import ActorKind
 from appliance.db.queries import access
+from appliance.program import PROGRAM
 from appliance.services.api_keys import SCOPES, ApiKeys
 from appliance.services.audit import Actor, act_as
+from appliance.services.key_form import LARGEST
 from appliance.services.key_limits import KeyLimits
 
 NAME = "apikey"
 HELP = "create, change or list API keys"
 NEEDS_SETTINGS = True
-ACTOR = Actor(ActorKind.COMMAND, "apikey", "python run.py apikey")
+ACTOR = Actor(ActorKind.COMMAND, "apikey", f"{PROGRAM} apikey")
 
 VERBS = {
     "revoke": ("make a key useless, at once and for good", "is revoked"),
@@ -41,8 +43,8 @@ def _add_options(create: argparse.ArgumentParser) -> None:
     create.add_argument("--name", required=True, help="which program uses it")
     create.add_argument("--scopes", default="send,read", metavar="LIST", help=scopes)
     create.add_argument("--expires-days", type=_days, metavar="N", help="it works for so many days (default: for ever)")
-    create.add_argument("--rate", type=int, metavar="N", help="requests a minute")
-    create.add_argument("--daily", type=int, metavar="N", help="messages a day")
+    create.add_argument("--rate", type=_limit, metavar="N", help="requests a minute")
+    create.add_argument("--daily", type=_limit, metavar="N", help="messages a day")
     create.add_argument(
         "--account", action="append", default=[], metavar="ID", help="a sender account that it may use; may be repeated"
     )
@@ -109,7 +111,15 @@ def _last(at: datetime | None) -> str:
 
 
 def _days(text: str) -> int:
-    days = int(text)
-    if not 1 <= days <= 36500:
-        raise argparse.ArgumentTypeError("give a number of days from 1 to 36500")
-    return days
+    return _number(text, "days", 36500)
+
+
+def _limit(text: str) -> int:
+    return _number(text, "requests or messages", LARGEST)
+
+
+def _number(text: str, of_what: str, most: int) -> int:
+    digits = text.isdecimal() and text.isascii() and len(text) <= len(str(most))
+    if not (digits and 1 <= int(text) <= most):
+        raise argparse.ArgumentTypeError(f"give a number of {of_what} from 1 to {most}, not {text[:40]!r}")
+    return int(text)

@@ -10,6 +10,7 @@ from appliance.commands.progress import ProgressLine
 from appliance.config.data_dir import DataDirectory
 from appliance.config.loader import Loaded
 from appliance.db.models.message import UNFINISHED
+from appliance.program import PROGRAM
 from appliance.services.backup_manifest import Manifest
 from appliance.services.restoring import Restore, Restored, RestoreRefused
 
@@ -34,7 +35,9 @@ def run(arguments: argparse.Namespace, loaded: Loaded) -> int:
         else:
             _restore(restore, data_dir, arguments.file)
     except (OSError, sqlite3.Error) as error:
-        raise RestoreRefused(f"{arguments.file} was not restored, nothing has changed: {error}.") from error
+        failed = "cannot be checked" if arguments.check else "was not restored, nothing has changed"
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+        raise RestoreRefused(f"{arguments.file} {failed}: {reason}.") from error
     return 0
 
 
@@ -80,7 +83,7 @@ def _tell(restored: Restored) -> None:
         lines.append(f"What was there before is in {restored.aside}; remove it when you are sure.")
     lines += [
         f"This box is paused: it accepts messages and sends none. {sum(waiting.values()):,} wait{_listed(waiting)}.",
-        "Some of them may have gone out after the backup was made. Start the appliance with `python run.py`, look at",
+        f"Some of them may have gone out after the backup was made. Start the appliance with `{PROGRAM}`, look at",
         "what waits, and say on the status page whether to send, hold or cancel it (or POST /api/v1/box/resume).",
     ]
     sys.stderr.write("".join(f"{line}\n" for line in lines))

@@ -56,6 +56,8 @@ class DataDirectory:
             for directory in (self.path, self.secrets):
                 directory.mkdir(mode=0o700, parents=True, exist_ok=True)
                 self._close_to_others(directory)
+                with contextlib.suppress(OSError):  # this user may not be allowed to read what is above
+                    _sync_directory(directory.parent)
             self.probe()
         except OSError as error:
             raise StartupError(self._refusal(error)) from error
@@ -119,6 +121,13 @@ class DataDirectory:
         if not value:
             raise StartupError(f"{path} is empty. Restore it from a backup, or remove it to have a new one made.")
         return value
+
+    def replace_secret(self, name: str, value: str) -> None:
+        """All or nothing. To be called by whoever has the lock. Raises StartupError."""
+        try:
+            _replace(self.secrets / name, value + "\n")
+        except OSError as error:
+            raise StartupError(self._refusal(error)) from error
 
     def free_bytes(self) -> int:
         """What this user may still write, on the file system where the directory is or will be."""

@@ -1,20 +1,23 @@
-"""Reads the configuration once: config.ini, then the environment above it; checked whole, then frozen."""
+"""Reads the configuration once: what was set in the browser, above it config.ini, above that the environment; checked
+whole, then frozen.
+"""
 
 import difflib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_origin
 
 from pydantic import SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 
-from appliance.config import ini
+from appliance.config import browser_settings, ini
 from appliance.config.settings import SECTIONS, Settings
 from appliance.config.values import Expects, Section
 from appliance.errors import ConfigError
 
 FILE_NAME = "config.ini"
+RESEMBLES = 0.7  # from 0 to 1; other programs have variables such as WEB_CONCURRENCY and DATABASE_HOST
 
 _CHECKOUT = Path(__file__).resolve().parents[2]
 
@@ -24,12 +27,14 @@ class Loaded:
     """The settings, and where each value that is not a default came from.
 
     `sources` has `"web.port": "config.ini, line 3"` or `"web.port": "environment variable WEB_PORT"`.
-    `path` is the file that was read, None when there was none.
+    `path` is the file that was read, None when there was none. `misspelt` has the variables that nothing reads, each
+    with the one that was probably meant: `"WEB_PROT": "WEB_PORT"`.
     """
 
     settings: Settings
     sources: Mapping[str, str]
     path: Path | None
+    misspelt: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -61,9 +66,11 @@ def examine(path: Path | None, environ: Mapping[str, str]) -> tuple[Loaded, list
     if path is not None:
         values |= _from_file(path, problems)
     values |= _from_environment(environ, problems)
-    settings = _build(path.resolve().parent if path else base_directory(), values, problems)
+    base_dir = path.resolve().parent if path else base_directory()
+    values = _from_browser(base_dir, values) | values
+    settings = _build(base_dir, values, problems)
     sources = {f"{section}.{key}": value.source for (section, key), value in values.items()}
-    return Loaded(settings, sources, path), problems
+    return Loaded(settings, sources, path, dict(_misspelt(environ))), problems
 
 
 def base_directory() -> Path:
@@ -116,6 +123,25 @@ def _from_environment(environ: Mapping[str, str], problems: list[str]) -> _Value
             else:
                 values[section, key] = _Value(text.rstrip("\r\n"), f"file of {file_name}")
     return values
+
+
+def _from_browser(base_dir: Path, values: _Values) -> _Values:
+    """What was set in the browser; it lies in the data directory, which only the other values tell."""
+    named = values.get(("appliance", "data_dir"))
+    data_dir = base_dir / (named.text if named else Settings().appliance.data_dir)
+    made = browser_settings.read(data_dir)
+    return {place: _Value(text, browser_settings.SOURCE) for place, text in made.items()}
+
+
+def _misspelt(environ: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """A section is named right and a key nearly so. The environment is everybody's, so more would be guessing."""
+    known = {variable_name(section, key) + ending for section, key in _all_keys() for ending in ("", "_FILE")}
+    for name in sorted(set(environ) - known):
+        prefix, _, rest = name.partition("_")
+        keys = [one.partition("_")[2] for one in known if one.startswith(f"{prefix}_")]
+        close = difflib.get_close_matches(rest, keys, n=1, cutoff=RESEMBLES)
+        if close:
+            yield name, f"{prefix}_{close[0]}"
 
 
 def _build(base_dir: Path, values: _Values, problems: list[str]) -> Settings:

@@ -1,14 +1,20 @@
 """Logging: structlog and the standard library's loggers through one formatter, as text for people or as JSON."""
 
 import logging
-from collections.abc import MutableMapping
+from collections.abc import Iterator, MutableMapping
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, TextIO
 
 import structlog
 from structlog.typing import Processor
 
+from appliance.config import log_ring
+from appliance.config.log_file import RotatingLogFile
+from appliance.config.log_repeats import Repeats
+from appliance.config.log_ring import LogRing
+from appliance.config.log_settings import LogSettings
 from appliance.config.masking import masked, masked_value, one_line
-from appliance.config.settings import LogSettings
 
 # What they say below these levels is of use only to somebody who debugs them.
 QUIET = {
@@ -27,14 +33,12 @@ QUIET = {
 
 def configure(settings: LogSettings, stream: TextIO) -> None:
     """Makes every logger of the process write to `stream`. May be called again; the last call counts."""
-    level = logging.getLevelNamesMapping()[settings.level.upper()]
-    handler = logging.StreamHandler(stream)
-    handler.setFormatter(_Formatter(settings.format, colours=stream.isatty()))
+    level = _number(settings.level)
+    outlets = _Outlets(settings)
+    outlets.add(logging.StreamHandler(stream), colours=stream.isatty())
     root = logging.getLogger()
-    root.handlers[:] = [handler]
-    root.setLevel(level)
-    for name, least in QUIET.items():
-        logging.getLogger(name).setLevel(max(level, least))
+    root.handlers[:] = [outlets]
+    _set_least(level)
     logging.raiseExceptions = False  # a closed or full stream must not make the noise of a broken one
     logging.captureWarnings(True)
     structlog.configure(
@@ -45,10 +49,80 @@ def configure(settings: LogSettings, stream: TextIO) -> None:
     )
 
 
+def keep_file(settings: LogSettings, directory: Path) -> None:
+    """Has a file written too, in `directory` unless its path is absolute. Without one the log says why, and goes on."""
+    if not settings.file:
+        return
+    path = directory / settings.file
+    try:
+        _outlets().add(RotatingLogFile(path, settings), least=_number(settings.file_level))
+    except OSError as error:
+        structlog.get_logger(__name__).warning("no log file is written", path=str(path), error=error.strerror)
+
+
+def settle() -> None:
+    """Tells of lines that came again and again, as soon as their time is over. Cheap; call it now and then."""
+    outlets = _outlets()
+    with outlets.held():
+        outlets.repeats.settle()
+
+
+def _outlets() -> "_Outlets":
+    return next(handler for handler in logging.getLogger().handlers if isinstance(handler, _Outlets))
+
+
+def _set_least(level: int) -> None:
+    logging.getLogger().setLevel(level)
+    for name, least in QUIET.items():
+        logging.getLogger(name).setLevel(max(level, least))
+
+
+def _number(level: str) -> int:
+    return logging.getLevelNamesMapping()[level.upper()]
+
+
+class _Outlets(logging.Handler):
+    """Every line goes through here once, then to each outlet: so that what is repeated is counted once for all."""
+
+    def __init__(self, settings: LogSettings) -> None:
+        super().__init__()
+        self._form = settings.format
+        self._outlets: list[logging.Handler] = []
+        self.repeats = Repeats(settings.repeat_seconds, self._write)
+
+    def add(self, outlet: logging.Handler, *, colours: bool = False, least: int = logging.NOTSET) -> None:
+        # the first outlet gets every line, so it is the one that fills the ring
+        outlet.setFormatter(_Formatter(self._form, colours=colours, ring=None if self._outlets else log_ring.RECENT))
+        outlet.setLevel(least)
+        self._outlets.append(outlet)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if self.repeats.admit(record):
+            self._write(record)
+
+    def flush(self) -> None:
+        """At the end of the process: nothing that was counted is left untold."""
+        with self.held():
+            self.repeats.settle(at_once=True)
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        self.acquire()
+        try:
+            yield
+        finally:
+            self.release()
+
+    def _write(self, record: logging.LogRecord) -> None:
+        for outlet in self._outlets:
+            if record.levelno >= outlet.level:
+                outlet.handle(record)
+
+
 class _Formatter(structlog.stdlib.ProcessorFormatter):
     """Never raises: a line that cannot be made well is made badly, for it may be the one that matters."""
 
-    def __init__(self, form: str, *, colours: bool) -> None:
+    def __init__(self, form: str, *, colours: bool, ring: LogRing | None) -> None:
         renderer: Processor = (
             structlog.processors.JSONRenderer(ensure_ascii=False)
             if form == "json"
@@ -57,9 +131,10 @@ class _Formatter(structlog.stdlib.ProcessorFormatter):
             )
         )
         self._renderer = renderer
+        self._ring = ring
         super().__init__(
             foreign_pre_chain=_SHARED,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, _mask, renderer],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, _mask, self._keep, renderer],
         )
 
     def format(self, record: logging.LogRecord) -> str:
@@ -80,7 +155,12 @@ class _Formatter(structlog.stdlib.ProcessorFormatter):
                 "log_error": one_line(masked(f"{type(error).__name__}: {error}")),
             },
         )
-        return str(self._renderer(None, "", event))
+        return str(self._renderer(None, "", self._keep(None, "", event)))
+
+    def _keep(self, _logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        if self._ring is not None:
+            self._ring.add(event)
+        return event
 
 
 def _mask(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

@@ -7,6 +7,7 @@ from typing import Any
 REDACTED = "[redacted]"
 
 _SECRET_KEY = re.compile(r"passw|secret|token|authorization|api_?key|cookie|credential", re.IGNORECASE)
+_SECRET = re.compile(r"\b(?P<kind>pr_|whsec_|[Bb]earer |[Bb]asic )[A-Za-z0-9+/=._~-]{8,1024}")
 _URL_PASSWORD = re.compile(r"(?P<before>\w://[^\s/@:]{0,256}:)[^\s/]{1,256}@")
 # lengths are bounded (RFC 5321 section 4.5.3.1.1), so that no text makes the search slow
 _LOCAL_PART = r"""(?:"[^"\r\n]{1,64}"|[^\s@<>"'(),:;=\[\]\\]{1,64})"""
@@ -16,7 +17,8 @@ _DEPTH = 4
 
 
 def masked(text: str) -> str:
-    """`text` with `u***@example.com` for each address, and without the password of any URL."""
+    """`text` with `u***@example.com` for each address, and without API keys, signing secrets, passwords of URLs."""
+    text = _SECRET.sub(r"\g<kind>***", text)
     if "@" not in text:
         return text
     text = _URL_PASSWORD.sub(r"\g<before>***@", text)

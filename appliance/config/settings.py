@@ -10,6 +10,9 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field, SecretStr
 
+from appliance.config.alert_settings import AlertSettings
+from appliance.config.capacity_settings import CapacitySettings
+from appliance.config.log_settings import LogSettings
 from appliance.config.values import (
     Addresses,
     Count,
@@ -57,7 +60,8 @@ class WebSettings(Section):
     trusted_proxies: Addresses = Field(
         (), description="Addresses of reverse proxies whose X-Forwarded-* headers are believed, separated by spaces."
     )
-    session_hours: Hours = Field(12, description="A browser is signed out after this long without a request.")
+    session_hours: Hours = Field(12, description="A browser is signed out this long after its sign-in, used or not.")
+    session_idle_minutes: PositiveInt = Field(120, description="It is signed out earlier if it asks for nothing so long.")
 
 
 class FlowerSettings(Section):
@@ -116,6 +120,10 @@ class DeliverySettings(Section):
     command_timeout: Seconds = Field(120, description="Seconds to wait for the reply to a command.")
     data_timeout: Seconds = Field(
         600, description="Seconds to wait for the reply after the final dot (RFC 5321 section 4.5.3.2.6)."
+    )
+    transaction_seconds: Seconds = Field(
+        900,
+        description="Seconds to hand a message over, up to its final dot, however the server spreads its answers.",
     )
     retry_seconds: SecondsList = Field(
         (60, 300, 600),
@@ -219,20 +227,12 @@ class ScheduleSettings(Section):
     cleanup_expired_suppressions: Cron = Field("0 * * * *", description="Removes suppressions that have expired.")
     cleanup_finished_jobs: Cron = Field("50 3 * * *", description="Removes jobs that ended more than 30 days ago.")
     backup: Cron = Field("0 3 * * *", description="Makes a backup, see [backup].")
+    check_certificates: Cron = Field("40 5 * * *", description="Looks how long SMTP servers' certificates are valid.")
     apply_retention: Cron = Field("30 3 * * *", description="Removes what has reached its age in [retention].")
     prune_statistics: Cron = Field("20 3 * * *", description="Removes figures that are past their age.")
     cleanup_webhooks: Cron = Field(
         "15 * * * *",
         description="Keeps the log of webhooks at its age, and ends what waits too long for a paused endpoint.",
-    )
-
-
-class LogSettings(Section):
-    level: Annotated[Literal["debug", "info", "warning", "error"], Expects("debug, info, warning or error")] = Field(
-        "info", description="The least important lines that are written."
-    )
-    format: Annotated[Literal["text", "json"], Expects("text or json")] = Field(
-        "text", description="text for people, json for programs."
     )
 
 
@@ -257,10 +257,12 @@ class Settings(Section):
     dispatcher: DispatcherSettings = DispatcherSettings()
     delivery: DeliverySettings = DeliverySettings()
     limits: LimitsSettings = LimitsSettings()
+    capacity: CapacitySettings = CapacitySettings()
     statistics: StatisticsSettings = StatisticsSettings()
     retention: RetentionSettings = RetentionSettings()
     webhooks: WebhookSettings = WebhookSettings()
     backup: BackupSettings = BackupSettings()
+    alerts: AlertSettings = AlertSettings()
     schedule: ScheduleSettings = ScheduleSettings()
     log: LogSettings = LogSettings()
     supervisor: SupervisorSettings = SupervisorSettings()

@@ -4,23 +4,19 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, TypeVar
 
+import structlog
 from sqlalchemy import Engine, QueuePool
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from appliance.config.settings import DatabaseSettings
 from appliance.db import deadline
 from appliance.db.engine import create_database_engine, is_memory, is_sqlite
-from appliance.db.write import (
-    STORAGE_TROUBLES,
-    RunNative,
-    TransactionWriter,
-    WriteFunction,
-    Writer,
-    unavailable,
-)
+from appliance.db.write import RunNative, TransactionWriter, WriteFunction, Writer, at_fault, unavailable
 from appliance.db.writer import GroupCommitWriter
-from appliance.errors import QueryTooSlow
+from appliance.errors import QueryTooSlow, StorageDamaged
+
+log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 ReadSession = Callable[[], AbstractContextManager[Session]]
@@ -46,6 +42,8 @@ class Database:
             self._reader = create_database_engine(url, settings, read_only=True)
             deadline.watch(self._reader)
             self.writer = GroupCommitWriter(self.engine, run_native)
+        self.damage = ""
+        """Why nothing more is written to the file; empty while it is whole, as far as is known."""
         self._hurried_reader = self._reader.execution_options(**{deadline.SECONDS: HURRY_SECONDS})
 
     def start(self) -> None:
@@ -68,7 +66,7 @@ class Database:
         Raises:
             StorageUnavailable: the database does not answer.
         """
-        with _reading(self._reader) as session:
+        with self._watched(), _reading(self._reader) as session:
             yield session
 
     @contextmanager
@@ -81,12 +79,29 @@ class Database:
             StorageUnavailable: the database does not answer.
             QueryTooSlow: a statement took too long.
         """
-        with _reading(self._hurried_reader) as session:
+        with self._watched(), _reading(self._hurried_reader) as session:
             yield session
 
     def write(self, fn: WriteFunction[T]) -> T:
-        """See `GroupCommitWriter.write`."""
-        return self.writer.write(fn)
+        """See `GroupCommitWriter.write`. Once a page was found damaged nothing is written: it would spread.
+
+        Raises:
+            StorageDamaged: the file is not what SQLite wrote.
+        """
+        if self.damage:
+            raise StorageDamaged(self.damage)
+        with self._watched():
+            return self.writer.write(fn)
+
+    @contextmanager
+    def _watched(self) -> Iterator[None]:
+        try:
+            yield
+        except StorageDamaged as error:
+            if not self.damage:
+                log.critical("the database file is damaged", reason=str(error))
+            self.damage = str(error)
+            raise
 
 
 @contextmanager
@@ -94,7 +109,9 @@ def _reading(engine: Engine) -> Iterator[Session]:
     try:
         with Session(engine, expire_on_commit=False) as session:
             yield session
-    except STORAGE_TROUBLES as error:
+    except SQLAlchemyError as error:
+        if not at_fault(error):
+            raise
         if isinstance(error, DBAPIError) and deadline.was_exceeded(error):
             raise QueryTooSlow("Looking for that takes too long; ask for a shorter time, or a status.") from error
         raise unavailable(error) from error

@@ -22,6 +22,7 @@ ENCRYPTED = (
     ("sender_accounts", "password_encrypted"),
     ("webhook_endpoints", "secret_encrypted"),
     ("webhook_endpoints", "previous_secret_encrypted"),
+    ("users", "totp_secret"),
 )
 """Where values lie that need the encryption key."""
 
@@ -98,9 +99,8 @@ class DatabaseFile:
     def encrypted(self) -> Iterator[tuple[str, str]]:
         """(table, value) of everything that needs the encryption key."""
         with self._reading() as connection:
-            tables = _tables(connection)
             for table, column in ENCRYPTED:
-                if table in tables:
+                if column in _columns(connection, table):
                     query = f"SELECT {column} FROM {table} WHERE {column} <> ''"  # noqa: S608 - names of ours
                     yield from ((table, row[0]) for row in connection.execute(query))
 
@@ -109,7 +109,7 @@ class DatabaseFile:
         with self._reading() as connection:
             tables = _tables(connection)
             if "message_attachments" in tables:
-                columns = {row[1] for row in connection.execute("PRAGMA table_info(message_attachments)")}
+                columns = _columns(connection, "message_attachments")
                 kept = "WHERE removed_at IS NULL" if "removed_at" in columns else ""
                 query = f"SELECT sha256 FROM message_attachments {kept} UNION SELECT sha256 FROM attachments"  # noqa: S608
                 yield from (row[0] for row in connection.execute(query))
@@ -133,6 +133,11 @@ def _bytes(connection: sqlite3.Connection) -> int:
 
 def _tables(connection: sqlite3.Connection) -> set[str]:
     return {row[0] for row in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
+
+
+def _columns(connection: sqlite3.Connection, table: str) -> set[str]:
+    """None, when there is no such table."""
+    return {row[1] for row in connection.execute(f"PRAGMA table_info({table})")}
 
 
 def _copy(source: sqlite3.Connection, target: Path, total: int, progress: Progress, rest: Rest) -> None:

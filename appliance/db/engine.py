@@ -46,7 +46,8 @@ def engine_options(url: str | URL, settings: DatabaseSettings, pool_class: type[
 
 def create_database_engine(url: str, settings: DatabaseSettings, *, read_only: bool = False) -> Engine:
     """An engine for `url`. With `read_only`, an SQLite connection refuses to change anything."""
-    engine = create_engine(url, **engine_options(url, settings))
+    # what a row holds is nobody's business who reads an error in the log
+    engine = create_engine(url, hide_parameters=True, **engine_options(url, settings))
     if is_sqlite(url) and read_only:
         event.listen(engine, "connect", _prepare_reader)
     elif is_sqlite(url):

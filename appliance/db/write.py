@@ -1,5 +1,6 @@
 """The way in which anything is changed: `write(fn)` runs a pure database function and returns once it is durable."""
 
+import sqlite3
 from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
 
@@ -8,7 +9,8 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from sqlalchemy.orm import Session
 
-from appliance.errors import StorageUnavailable
+from appliance.errors import StorageDamaged, StorageUnavailable
+from appliance.program import PROGRAM
 
 T = TypeVar("T")
 WriteFunction = Callable[[Session], T]
@@ -57,9 +59,25 @@ class TransactionWriter:
         return result
 
 
+def at_fault(error: BaseException) -> bool:
+    """Whether the database is, and not what was written or asked."""
+    return isinstance(error, STORAGE_TROUBLES) or _is_damage(error)
+
+
 def unavailable(error: BaseException) -> StorageUnavailable:
     """What callers are told when the database is at fault."""
     text = str(getattr(error, "orig", None) or error)
+    if _is_damage(error):
+        return StorageDamaged(
+            f"The database file is damaged: {text}. So that nothing is lost, nothing more is accepted or sent. Stop the "
+            f"appliance and put back a backup: {PROGRAM} restore."
+        )
     return StorageUnavailable(
         f"The database does not answer as it should: {text}. Check disk space, permissions and locks."
     )
+
+
+def _is_damage(error: BaseException) -> bool:
+    """The lower byte of a result code is what it is about (https://sqlite.org/rescode.html, section 2)."""
+    code = getattr(getattr(error, "orig", error), "sqlite_errorcode", None)
+    return code is not None and code & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)

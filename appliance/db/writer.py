@@ -20,7 +20,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from appliance.db.write import STORAGE_TROUBLES, RunNative, T, WriteFunction, unavailable
+from appliance.db.write import RunNative, T, WriteFunction, at_fault, unavailable
 from appliance.errors import StorageUnavailable
 from appliance.histogram import COUNTS, Histogram
 
@@ -87,6 +87,7 @@ class GroupCommitWriter:
         self.statistics = BatchStatistics()
         self.trouble = ""
         self._quiet_until = 0.0
+        self._at_work = False
 
     def start(self) -> None:
         with self._lifecycle:
@@ -109,10 +110,14 @@ class GroupCommitWriter:
 
         Raises:
             whatever `fn` raises: then nothing of it is kept, and the writes beside it are untouched.
-            StorageUnavailable: the transaction could not be begun or committed; nothing of it is kept.
+            StorageUnavailable: the transaction could not be begun or committed; nothing of it is kept. While there is
+                trouble one write at a time finds out whether it is over, and the others are told at once: a lock is
+                waited for for seconds, and all who wait together hold up everybody else.
         """
         if self._closed or self._thread is None:
             raise StorageUnavailable("The database is closed: the appliance is stopping.")
+        if self.trouble and self._at_work:
+            raise StorageUnavailable(self.trouble)
         write = _Write(fn)
         self._queue.put(write)
         result: T = write.wait()
@@ -121,9 +126,15 @@ class GroupCommitWriter:
     def _serve(self) -> None:
         last = False
         while not last:
-            batch, last = self._next_batch()
+            try:
+                batch, last = self._next_batch()
+            except BaseException as error:  # noqa: BLE001 - struck while it waits: without a writer nothing would go on
+                log.critical("the writer was interrupted and goes on", error=repr(error))
+                continue
             if batch:
+                self._at_work = True
                 self._run_batch(batch)
+                self._at_work = False
         self._disconnect()
 
     def _next_batch(self) -> tuple[list[_Write], bool]:
@@ -149,7 +160,7 @@ class GroupCommitWriter:
                 self._natively(connection.commit)
                 self.statistics.count(len(done))
                 self.trouble = ""
-            except Exception as error:  # noqa: BLE001 - the writer must outlive any failure; every caller is told
+            except BaseException as error:  # noqa: BLE001 - the writer must outlive any failure; every caller is told
                 done, batch = done + batch, []
                 self._fail(done, error)
             for write in done:
@@ -171,7 +182,7 @@ class GroupCommitWriter:
 
     def _apply(self, connection: Connection, batch: list[_Write]) -> tuple[list[_Write], list[_Write]]:
         """Runs writes until the time is up; returns those that ran and those left for the next commit."""
-        with suppress(Exception):  # whose error it is shows when each runs apart
+        with suppress(BaseException):  # whose error it is shows when each runs apart
             ran = _run_together(connection, batch)
             return batch[:ran], batch[ran:]
         self._start_over(connection)
@@ -242,10 +253,10 @@ def _run_in_savepoint(connection: Connection, write: _Write) -> None:
     try:
         with session, session.begin():
             write.result = write.fn(session)
-    except Exception as error:  # noqa: BLE001 - it is handed to the caller of this write
+    except BaseException as error:  # noqa: BLE001 - it is handed to the caller of this write, were it SystemExit
         if not _in_transaction(connection):
             raise _BatchLost from _first_of(error)
-        write.error = _unavailable(error) if isinstance(error, STORAGE_TROUBLES) else error
+        write.error = _unavailable(error) if at_fault(error) else error
 
 
 def _first_of(error: BaseException) -> BaseException:

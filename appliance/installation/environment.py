@@ -12,6 +12,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from appliance.program import PROGRAM
+
 LOCK_FILES = {"run": "requirements.lock", "test": "requirements-test.lock"}  # the second holds the first
 PYTHON_TAG = f"{sys.implementation.name}-{sys.version_info[0]}.{sys.version_info[1]}"
 BASE_PYTHON = getattr(sys, "_base_executable", None) or sys.executable  # not the one of the environment to be replaced
@@ -104,7 +106,7 @@ class Environment:
         except OSError as error:
             raise SetupError(
                 f"The packages cannot be installed: {error.filename or self.path}: {error.strerror or error}. "
-                f"Run `python run.py version` once as the owner of {self.root}."
+                f"Run `{PROGRAM} version` once as the owner of {self.root}."
             ) from error
 
     def _build(self, wanted: str, lock: int) -> None:

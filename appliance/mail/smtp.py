@@ -13,8 +13,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
 
+import structlog
+
 from appliance.config.settings import DeliverySettings
-from appliance.mail.smtp_connection import SmtpConnection
+from appliance.mail.smtp_connection import CLOSING, SmtpConnection
 from appliance.mail.smtp_opening import SmtpServer, open_wire
 from appliance.mail.smtp_wire import Dialogue
 from appliance.mail.transport import (
@@ -22,11 +24,12 @@ from appliance.mail.transport import (
     Reply,
     SendResult,
     Stage,
-    TemporaryTransportError,
     TransportError,
 )
 
 __all__ = ["Dialogue", "SmtpServer", "SmtpTransport", "Statistics"]
+
+log = structlog.get_logger(__name__)
 
 _GOODBYE_SECONDS = 2.0
 _SMOOTHING = 0.2
@@ -113,21 +116,23 @@ class SmtpTransport:
             return self._transact(self._open(), envelope)
         try:
             return self._transact(kept, envelope)
-        except TemporaryTransportError as error:
-            if error.stage is not Stage.MAIL or kept.usable:
+        except TransportError as error:
+            if kept.usable or not _was_dead(error):
                 raise
         return self._transact(self._open(), envelope)
 
     def _transact(self, connection: SmtpConnection, envelope: Envelope) -> SendResult:
         try:
             result = connection.send(envelope)
-        except TransportError:
+        except TransportError as error:
             self._give_back(connection)
+            log.debug("not taken by the server", server=error.server, stage=error.stage, reason=str(error))
             raise
         except BaseException:  # killed in the middle: nobody knows what the server waits for
             connection.close()
             raise
         self._give_back(connection)
+        log.debug("taken by the server", server=result.server, reply=str(result.reply), refused=len(result.refused))
         return result
 
     def _open(self, dialogue: Dialogue | None = None) -> SmtpConnection:
@@ -183,6 +188,11 @@ class SmtpTransport:
         while (connection := self._take_newest()) is not None:
             taken.append(connection)
         return taken
+
+
+def _was_dead(error: TransportError) -> bool:
+    """Of what came of a kept connection: whether the server had left it, so that a fresh one may do."""
+    return error.stage is Stage.MAIL and error.reply.code in (None, CLOSING)
 
 
 @cache

@@ -24,7 +24,7 @@ from appliance.mail.transport import (
 )
 
 _BARE_NEWLINE = re.compile(rb"\r(?!\n)|(?<!\r)\n")
-_CLOSING = 421
+CLOSING = 421
 
 
 class SmtpConnection:
@@ -45,12 +45,15 @@ class SmtpConnection:
 
     def send(self, envelope: Envelope) -> SendResult:
         """One transaction. Whatever it raises, the connection is at a clean start again, or not `usable`."""
+        self._wire.allow(self._settings.transaction_seconds)
         try:
             self._mail(envelope)
             refused = self._recipients(envelope)
             reply = self._data(envelope)
         except ConnectionLost as lost:
             raise self._broken(lost) from lost
+        finally:
+            self._wire.allow(None)
         self.sent += 1
         return SendResult(str(self._server), reply, refused)
 
@@ -145,6 +148,7 @@ class SmtpConnection:
 
     def _await_verdict(self) -> Reply:
         self._wire.patience = self._settings.data_timeout
+        self._wire.allow(None)  # giving up now might send it twice: RFC 5321 section 4.5.3.2.6 has a wait of its own
         reply = self._read()
         self._wire.patience = self._settings.command_timeout
         if 300 <= (reply.code or 0) < 400:
@@ -158,9 +162,10 @@ class SmtpConnection:
 
     def _read(self) -> Reply:
         reply = Reply.of(*self._wire.getreply())
-        if reply.code == _CLOSING:
+        if reply.code == CLOSING:
             self.close()
-            raise self._error(TemporaryTransportError, f"{self._server.host} closed the connection: {reply}", reply)
+            message = f"{self._server.host} closed the connection{self._stage.place}: {reply}"
+            raise self._error(self._parted(), message, reply)
         return reply
 
     def _refuse_message(self, reply: Reply) -> NoReturn:
@@ -182,12 +187,16 @@ class SmtpConnection:
 
     def _broken(self, lost: ConnectionLost) -> TransportError:
         reply = Reply.of(*lost.said) if lost.said else SILENCE
-        message = f"{self._server.host} {lost.reason}" + (f": {reply}" if lost.said else ".")
+        message = f"{self._server.host} {lost.reason}{self._stage.place}" + (f": {reply}" if lost.said else ".")
         if self._stage is Stage.END_OF_DATA:
             return self._error(UncertainTransportError, f"{message} It had the whole message by then.", reply)
         if self._stage is Stage.DATA and not reply.temporary:
             return self._error(PermanentTransportError, message, reply)
-        return self._error(TemporaryTransportError, message, reply)
+        return self._error(self._parted(), message, reply)
+
+    def _parted(self) -> type[TransportError]:
+        """What it means that the server went: nothing of the message at MAIL, where it knows only the sender."""
+        return AccountTransportError if self._stage is Stage.MAIL else TemporaryTransportError
 
     def _error(
         self, kind: type[TransportError], message: str, reply: Reply, refused: dict[str, Reply] | None = None

@@ -43,7 +43,9 @@ def open_wire(
     wire = Wire(hostname, settings.command_timeout, dialogue)
     opening = _Opening(server, settings, wire, tls)
     try:
+        wire.allow(settings.transaction_seconds)
         opening.run()
+        wire.allow(None)
     except BaseException:
         wire.close()
         raise
@@ -69,7 +71,7 @@ class _Opening:
             if self._server.username:
                 self._log_in()
         except ConnectionLost as lost:
-            self._fail(f"{self._name} {lost.reason}{self._hint(lost)}.")
+            self._fail(f"{self._name} {lost.reason}{self._hint(lost) or self._stage.place}.")
 
     def _connect(self) -> None:
         try:

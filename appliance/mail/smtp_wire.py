@@ -4,6 +4,7 @@
 would hold a worker or fill the memory. Here a reply has one deadline and a size.
 """
 
+import math
 import re
 import smtplib
 import socket
@@ -35,7 +36,10 @@ class ConnectionLost(Exception):
 
 
 class Wire(smtplib.SMTP):
-    """`docmd`, `getreply`, `send` and `ehlo` raise ConnectionLost; `patience` is the seconds that each of them has."""
+    """`docmd`, `getreply`, `send` and `ehlo` raise ConnectionLost; `patience` is the seconds that each of them has.
+
+    `allow` bounds them together: a server that answers each command just in time is not waited for without an end.
+    """
 
     ehlo_msg = "EHLO"
 
@@ -45,6 +49,13 @@ class Wire(smtplib.SMTP):
         self.patience = patience
         self._dialogue = dialogue
         self._buffer = b""
+        self._allowed: float | None = None
+        self._deadline = math.inf
+
+    def allow(self, seconds: float | None) -> None:
+        """What follows must be over in `seconds`, all of it together; None lifts that again."""
+        self._allowed = seconds
+        self._deadline = math.inf if seconds is None else time.monotonic() + seconds
 
     @property
     def connected(self) -> bool:
@@ -77,7 +88,7 @@ class Wire(smtplib.SMTP):
         if self.sock is None:
             raise ConnectionLost("closed the connection")
         try:
-            self.sock.settimeout(self.patience)
+            self.sock.settimeout(self._seconds_left(self.patience))
             self.sock.sendall(s.encode(self.command_encoding) if isinstance(s, str) else s)
         except OSError as error:
             said = None if isinstance(error, TimeoutError) else self._parting_words()
@@ -109,7 +120,7 @@ class Wire(smtplib.SMTP):
             if size > _LARGEST_REPLY:
                 raise self._lost("sent a reply without an end")
             if not _REPLY_LINE.match(line):
-                raise self._lost(f"answered {line[:60].decode(errors='replace')!r}, which is no SMTP reply")
+                raise self._lost(f"sent {line[:60].decode(errors='replace')!r} instead of an SMTP reply")
             texts.append(line[4:])
             if line[3:4] != b"-":
                 return int(line[:3]), b"\n".join(texts)
@@ -138,9 +149,7 @@ class Wire(smtplib.SMTP):
         if self.sock is None:
             raise ConnectionLost("closed the connection")
         try:
-            if seconds <= 0:
-                raise TimeoutError
-            self.sock.settimeout(seconds)
+            self.sock.settimeout(self._seconds_left(seconds))
             received = self.sock.recv(4096)
         except OSError as error:
             raise self._lost(self._reason(error)) from error
@@ -148,7 +157,16 @@ class Wire(smtplib.SMTP):
             raise self._lost("closed the connection")
         return received
 
+    def _seconds_left(self, seconds: float) -> float:
+        """Raises TimeoutError when there are none."""
+        left = min(seconds, self._deadline - time.monotonic())
+        if left <= 0:
+            raise TimeoutError
+        return left
+
     def _reason(self, error: OSError) -> str:
+        if isinstance(error, TimeoutError) and time.monotonic() >= self._deadline:
+            return f"was not done within {self._allowed:g} s"
         if isinstance(error, TimeoutError):
             return f"did not answer within {self.patience:g} s"
         if isinstance(error, ConnectionError):

@@ -35,6 +35,17 @@ class Stage(StrEnum):
     DATA = "data"
     END_OF_DATA = "end_of_data"
 
+    @property
+    def place(self) -> str:
+        """Goes on after what happened there: "closed the connection" + " at RCPT"."""
+        return _PLACES.get(self, "")
+
+
+_PLACES = {Stage.GREETING: " at its greeting"} | {
+    stage: f" at {stage.upper()}"
+    for stage in (Stage.EHLO, Stage.STARTTLS, Stage.AUTH, Stage.MAIL, Stage.RCPT, Stage.DATA)
+}
+
 
 @dataclass(frozen=True)
 class Envelope:

@@ -5,16 +5,15 @@ import socket
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-from waitress import create_server
-from waitress.channel import HTTPChannel
-from waitress.utilities import RequestEntityTooLarge
+from waitress.adjustments import Adjustments
 from waitress.wasyncore import close_all
 
 from appliance.config.settings import WebSettings
 from appliance.errors import StartupError
 from appliance.runtime.component import Component
+from appliance.runtime.http_connections import LARGEST_HEAD, MEGABYTE, Patience, Server, most_connections
+from appliance.runtime.http_lanes import Lanes
 
-MEGABYTE = 1024 * 1024
 BACKLOG = 1024
 
 WsgiApp = Callable[..., Any]
@@ -23,10 +22,11 @@ WsgiApp = Callable[..., Any]
 class HttpServer(Component):
     name: ClassVar[str] = "http server"
 
-    def __init__(self, app: WsgiApp, settings: WebSettings) -> None:
+    def __init__(self, app: WsgiApp, settings: WebSettings, patience: Patience | None = None) -> None:
         super().__init__()
         self._app = app
         self._settings = settings
+        self._patience = patience or Patience(connections=most_connections())
         self._server: Any = None
         self.port = settings.port
         """The port that is listened on; known once started, also where the settings say 0."""
@@ -51,38 +51,34 @@ class HttpServer(Component):
             except OSError:
                 return  # it has wound down already
 
-    def _create(self, listening: socket.socket) -> Any:
-        server = create_server(
-            self._app,
+    def _create(self, listening: socket.socket) -> Server:
+        adjustments = Adjustments(
             sockets=[listening],
             threads=self._settings.threads,
             backlog=BACKLOG,
-            connection_limit=1000,
+            connection_limit=self._patience.connections * 2,  # of all sockets: where it listens no more
+            max_request_header_size=LARGEST_HEAD,
             max_request_body_size=(self._settings.max_request_mb + 1) * MEGABYTE,
             clear_untrusted_proxy_headers=False,  # web/proxies.py believes only the proxies that are named
             expose_tracebacks=False,
             asyncore_use_poll=True,
             ident=None,
         )
-        server.channel_class = _Channel
-        return server
+        family, kind, protocol = listening.family, listening.type, listening.proto
+        return Server(
+            self._app,
+            _sock=listening,
+            dispatcher=Lanes(self._settings.threads),
+            adj=adjustments,
+            bind_socket=False,
+            sockinfo=(family, kind, protocol, listening.getsockname()),
+            patience=self._patience,
+        )
 
     def _release(self) -> None:
         server, self._server = self._server, None
         server.task_dispatcher.shutdown(timeout=1)
         close_all(server._map, ignore_all=True)
-
-
-class _Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
-    """Leaves it to the application to refuse a body that is too large, in words that its clients understand."""
-
-    def service(self) -> None:
-        request = self.requests[0]
-        if isinstance(request.error, RequestEntityTooLarge):
-            request.error = None
-            request.headers["CONTENT_LENGTH"] = str(max(request.content_length, request.body_bytes_received))
-            request.headers["CONNECTION"] = "close"  # the rest of the body was not read
-        super().service()
 
 
 def bind(host: str, port: int) -> socket.socket:

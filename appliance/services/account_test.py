@@ -19,6 +19,7 @@ from appliance.mail.mime import Content, render
 from appliance.mail.smtp import SmtpTransport
 from appliance.mail.transport import Envelope, SendResult, Transport, TransportError
 from appliance.services import audit
+from appliance.services.permission import Permission, needs
 from appliance.services.transports import Transports
 
 
@@ -48,6 +49,7 @@ class AccountTest:
         self._clock = clock
         self._on_recovery = on_recovery
 
+    @needs(Permission.ADMINISTER)
     def run(self, account_id: str, to: str | None = None) -> AccountReport:
         """Signs in; with `to` also sends a short message there. A success closes the account's breaker.
 

@@ -29,7 +29,8 @@ def errors(command: SubmitMessage, accounts: Set[str], now: datetime) -> list[Fi
 
 def _account_errors(command: SubmitMessage, accounts: Set[str]) -> Iterator[FieldError]:
     if command.account is not None and command.account not in accounts:
-        yield FieldError("account", f"There is no sender account {command.account!r}. GET /api/v1/accounts lists them.")
+        remedy = f"There is no sender account {command.account!r}. GET /api/v1/accounts lists them."
+        yield FieldError("account", remedy, "not_found")
 
 
 def _time_errors(command: SubmitMessage, now: datetime) -> Iterator[FieldError]:

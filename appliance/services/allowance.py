@@ -1,7 +1,7 @@
 """What the API key of a submitter allows, applied to its messages: whom they are from, and how many there are a day."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from dataclasses import replace
 from datetime import datetime
 from typing import TypeVar
@@ -13,10 +13,12 @@ from appliance.clock import local_date, next_midnight
 from appliance.db.models import ApiKey
 from appliance.errors import FieldError, InvalidInput, NotAllowed, QuotaUsedUp
 from appliance.mail.addresses import Address
+from appliance.services import admission
 from appliance.services.key_limits import NOT_ALLOWED, KeyLimits, Quota
 from appliance.services.submit_message import SubmitMessage, Submitter
 
 T = TypeVar("T")
+Refused = InvalidInput | QuotaUsedUp
 
 
 def applied(command: SubmitMessage, limits: KeyLimits) -> SubmitMessage:
@@ -30,10 +32,11 @@ def errors(command: SubmitMessage, limits: KeyLimits) -> list[FieldError]:
     return limits.errors(command.sender.email if command.sender else None, command.account)
 
 
-def require(command: SubmitMessage, limits: KeyLimits) -> None:
-    """Raises NotAllowed."""
-    if wrong := errors(command, limits):
-        raise NotAllowed(wrong)
+def faults(command: SubmitMessage, limits: KeyLimits, accounts: Set[str], now: datetime) -> list[FieldError]:
+    """What its key may not do, and what cannot be done by now; each field once. `accounts`: see `admission.errors`."""
+    wrong = errors(command, limits)
+    named = {one.field for one in wrong}
+    return [*wrong, *(one for one in admission.errors(command, accounts, now) if one.field not in named)]
 
 
 def refusal(wrong: Iterable[FieldError]) -> InvalidInput:
@@ -47,8 +50,7 @@ def take(
 ) -> Quota | QuotaUsedUp | None:
     """Counts `messages`, all or none, in the transaction that stores them: what is not stored is not counted.
 
-    None: there is no limit. A quota that is used up is returned instead of raised, for `given`: raising inside a write
-    makes everybody else's writes of the same commit run again, and a program at its limit may well go on trying.
+    None: there is no limit. A quota that is used up is returned instead of raised, for `given`.
     """
     key_id, limit = submitter.api_key_id, submitter.limits.daily_limit
     if key_id is None or limit is None:
@@ -61,9 +63,13 @@ def take(
     return _used_up(session.get(ApiKey, key_id), Quota(limit, 0, midnight), messages, today, now, zone)
 
 
-def given(answer: T | QuotaUsedUp) -> T:
-    """What a write returned, once it is over. Raises QuotaUsedUp if it is that."""
-    if isinstance(answer, QuotaUsedUp):
+def given(answer: T | Refused) -> T:
+    """What a write returned, once it is over. Raises it if it is a refusal.
+
+    Raising inside a write makes everybody else's writes of the same commit run again, and a program that is refused may
+    well go on trying.
+    """
+    if isinstance(answer, InvalidInput | QuotaUsedUp):
         raise answer
     return answer
 

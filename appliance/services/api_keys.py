@@ -23,6 +23,7 @@ from appliance.services.key_form import KeyForm
 from appliance.services.key_limits import NO_LIMITS, KeyLimits
 from appliance.services.key_uses import KeyUses
 from appliance.services.known_keys import KnownKeys, effective, hash_of
+from appliance.services.permission import Permission, needs
 from appliance.services.rate_limit import Rate, RateLimit
 
 __all__ = ["SCOPES", "ApiKeys", "Caller", "NewApiKey"]
@@ -55,6 +56,7 @@ class ApiKeys:
         self.uses = KeyUses(database, timer)
         self._known = KnownKeys(database, self._limits, self.uses, clock=clock, timer=timer)
 
+    @needs(Permission.ADMINISTER)
     def create(
         self,
         name: str,
@@ -84,6 +86,15 @@ class ApiKeys:
         self._database.write(write)
         return made
 
+    def faults(self, form: KeyForm, by: Caller | None) -> list[FieldError]:
+        """What `create` would find wrong with it, each field once."""
+        with self._database.read() as session:
+            missing = _missing_accounts(session, form.allowed_accounts)
+        found = [*key_form.errors(form), *missing]
+        named = {one.field.partition("[")[0] for one in found}
+        return [*found, *(one for one in self._beyond(form, None, by) if one.field not in named)]
+
+    @needs(Permission.ADMINISTER)
     def change(self, key_id: str, changes: Mapping[str, Any], *, by: Caller | None = None) -> None:
         """Sets the given fields of `KeyForm`. Changing nothing is no change.
 
@@ -107,14 +118,17 @@ class ApiKeys:
         self._database.write(write)
         self._known.forget()
 
+    @needs(Permission.ADMINISTER)
     def enable(self, key_id: str) -> None:
         """Raises NotFound, WrongState."""
         self.change(key_id, {"active": True})
 
+    @needs(Permission.ADMINISTER)
     def disable(self, key_id: str) -> None:
         """Until it is enabled again it opens nothing. Raises NotFound, WrongState."""
         self.change(key_id, {"active": False})
 
+    @needs(Permission.ADMINISTER)
     def revoke(self, key_id: str) -> None:
         """For good; the key stays visible. Raises NotFound. Revoking twice changes nothing."""
         now = self._clock()
@@ -153,12 +167,14 @@ class ApiKeys:
         return effective(key, self._limits)
 
     def _require_within(self, form: KeyForm, before: KeyForm | None, by: Caller | None) -> None:
+        if errors := self._beyond(form, before, by):
+            raise NotAllowed(errors)
+
+    def _beyond(self, form: KeyForm, before: KeyForm | None, by: Caller | None) -> list[FieldError]:
         """What counts is what will be in force: no number means that of the configuration, which `by` may have too."""
         if by is None:
-            return
-        errors = key_form.beyond(self._in_force(form), self._in_force(before) if before else None, by)
-        if errors:
-            raise NotAllowed(errors)
+            return []
+        return key_form.beyond(self._in_force(form), self._in_force(before) if before else None, by)
 
     def _in_force(self, form: KeyForm) -> KeyForm:
         return replace(
@@ -180,7 +196,13 @@ def _existing(session: Session, key_id: str) -> ApiKey:
 
 
 def _require_accounts(session: Session, wanted: Iterable[str]) -> None:
+    if errors := _missing_accounts(session, wanted):
+        raise InvalidInput(errors)
+
+
+def _missing_accounts(session: Session, wanted: Iterable[str]) -> list[FieldError]:
     missing = sorted(set(wanted) - access.existing_accounts(session, wanted))
-    if missing:
-        remedy = f"There is no sender account {missing[0]!r}. GET /api/v1/accounts lists them."
-        raise InvalidInput([FieldError("allowed_accounts", remedy, "not_found")])
+    if not missing:
+        return []
+    remedy = f"There is no sender account {missing[0]!r}. GET /api/v1/accounts lists them."
+    return [FieldError("allowed_accounts", remedy, "not_found")]

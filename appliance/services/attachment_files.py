@@ -45,7 +45,10 @@ class AttachmentFiles:
         digest = hashlib.sha256(content).hexdigest()
         path = self._path(digest)
         try:
-            return Kept(digest, None if _made_young(path) else _written(path, content))
+            kept = Kept(digest, None if _made_young(path) else _written(path, content))
+            for directory in (path.parent, self._directory, self._directory.parent):
+                _sync(directory)  # a name is in its directory after a power cut only if that was synced, new or not
+            return kept
         except OSError as error:
             raise StorageUnavailable(f"The attachment cannot be stored: {error.strerror}. Check disk space.") from error
 
@@ -139,7 +142,6 @@ def _written(path: Path, content: bytes) -> Mark | None:
         while not _linked(Path(file.name), path):
             if _made_young(path):
                 return None
-    _sync(path.parent)
     return written.st_ino, written.st_mtime_ns
 
 

@@ -18,8 +18,9 @@ from appliance.db.queries import attachments
 from appliance.db.types import new_id
 from appliance.errors import FieldError, InvalidInput, NotFound
 from appliance.services import audit
-from appliance.services.attachment_files import AttachmentFiles, Kept
+from appliance.services.attachment_files import AttachmentDamaged, AttachmentFiles, Kept
 from appliance.services.attachment_rules import WrongType, safe_filename, settled_type
+from appliance.services.permission import Permission, needs
 
 MEGABYTE = 1024 * 1024
 
@@ -38,7 +39,7 @@ class StoredFile:
 
 
 class Attachments:
-    """`run_native` keeps hashing and fsync off the event loop."""
+    """`run_native` keeps hashing and fsync off the event loop. `require_disk` raises DiskFull."""
 
     def __init__(
         self,
@@ -48,15 +49,21 @@ class Attachments:
         *,
         run_native: RunNative,
         clock: Clock,
+        require_disk: Callable[[], None] = lambda: None,
     ) -> None:
         self._database = database
         self._files = files
         self._limits = limits
         self._run_native = run_native
         self._clock = clock
+        self._require_disk = require_disk
 
+    @needs(Permission.OPERATE)
     def upload(self, filename: str, content_type: str | None, content: bytes, api_key_id: str | None) -> str:
-        """Stores a file to be named by its id later; returns the id. Raises InvalidInput, StorageUnavailable."""
+        """Stores a file to be named by its id later; returns the id.
+
+        Raises InvalidInput, DiskFull, StorageUnavailable.
+        """
         stored = self.store(filename, content_type, content, "file")
         attachment_id, now = new_id("att"), self._clock()
         row = {
@@ -73,14 +80,17 @@ class Attachments:
         return attachment_id
 
     def store(self, filename: str, content_type: str | None, content: bytes, field: str) -> StoredFile:
-        """Puts the bytes on disk. `field` is what an error names. Raises InvalidInput, StorageUnavailable."""
+        """Puts the bytes on disk. `field` is what an error names. Raises InvalidInput, DiskFull, StorageUnavailable."""
         described = self.describe(filename, content_type, content, field)
         self.keep([content])
         return described
 
     def keep(self, contents: Iterable[bytes]) -> list[Kept]:
-        """Puts described bytes on disk. Raises StorageUnavailable."""
-        return [self._run_native(partial(self._files.keep, content)) for content in contents]
+        """Puts described bytes on disk. Raises DiskFull, StorageUnavailable."""
+        files = list(contents)
+        if files:
+            self._require_disk()
+        return [self._run_native(partial(self._files.keep, content)) for content in files]
 
     def take_back(self, kept: Iterable[Kept]) -> None:
         """The messages that they were for are refused: removes those files that were not there before."""
@@ -113,6 +123,16 @@ class Attachments:
             raise InvalidInput([FieldError(field, f"There is no attachment {attachment_id!r}. {remedy}", "not_found")])
         return StoredFile(found.filename, found.content_type, found.size, found.sha256, content_id)
 
+    @needs(Permission.OPERATE)
+    def content(self, sha256: str) -> bytes:
+        """Of a file that a message has. Raises AttachmentDamaged."""
+        read = self._run_native(partial(self._read, sha256))
+        if isinstance(read, AttachmentDamaged):
+            raise read
+        content: bytes = read
+        return content
+
+    @needs(Permission.OPERATE)
     def delete(self, attachment_id: str, api_key_id: str | None) -> None:
         """Messages that have it keep it. Raises NotFound."""
         now = self._clock()
@@ -126,6 +146,13 @@ class Attachments:
             AuditEntry.note(session, row | {"detail": {"filename": found.filename, "size": found.size}})
 
         self._database.write(write)
+
+    def _read(self, sha256: str) -> bytes | AttachmentDamaged:
+        """An error is carried over as a value, as in `_judge`."""
+        try:
+            return self._files.read(sha256)
+        except AttachmentDamaged as error:
+            return error
 
     def _judge(self, name: str, content_type: str | None, content: bytes) -> tuple[str, str] | WrongType:
         """SHA-256 and type. An error is carried over as a value: a thread pool would also print what it raises."""

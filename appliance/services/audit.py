@@ -22,13 +22,17 @@ LONGEST_REQUEST_ID = 128
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """`address`: the IP address that the request came from; `request_id`: the request itself."""
+    """`address`: the IP address that the request came from; `request_id`: the request itself.
+
+    `role`: of a person who is signed in (services/permission.py). None: what may be done was looked at elsewhere.
+    """
 
     kind: ActorKind
     id: str
     name: str
     address: str = ""
     request_id: str = ""
+    role: str | None = None
 
 
 SYSTEM = Actor(ActorKind.SYSTEM, "system", "Postroom")

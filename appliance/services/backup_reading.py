@@ -22,7 +22,7 @@ from appliance.services.backup_archive import (
     sum_line,
 )
 from appliance.services.backup_manifest import BackupDamaged, Header, Manifest
-from appliance.services.backup_stream import Unpacked
+from appliance.services.backup_stream import NO_BACKUP, Unpacked
 
 Open = Callable[[str], IO[bytes] | None]
 """Gives the file that a member is written to, or None to look at it only."""
@@ -49,7 +49,7 @@ class ArchiveReader:
         """To be read first. Raises BackupDamaged, BackupTooNew."""
         name, size = self._next() or ("", 0)
         if name != HEADER:
-            raise BackupDamaged("The file is no backup that Postroom has made.")
+            raise BackupDamaged(NO_BACKUP)
         return backup_manifest.read(Header, self._text(name, size))
 
     def members(self, open_: Open) -> Manifest:

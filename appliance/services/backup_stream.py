@@ -7,6 +7,8 @@ import zstandard
 from appliance.services.backup_archive import LARGEST_WINDOW
 from appliance.services.backup_manifest import BackupDamaged
 
+MAGIC = b"\x28\xb5\x2f\xfd"  # of a zstd frame (RFC 8878 section 3.1.1)
+NO_BACKUP = "The file is no backup that Postroom has made."
 STEP = 512  # bytes that go in at a time: at the very worst (RFC 8878 section 3.1.1.2.2) they make 16 MiB
 
 
@@ -21,6 +23,7 @@ class Unpacked:
         self._file = file
         self._frame = zstandard.ZstdDecompressor(max_window_size=LARGEST_WINDOW).decompressobj()
         self._ready = memoryview(b"")
+        self._begun = False
 
     def read(self, size: int) -> bytes:
         """At most `size` bytes; none at the end. Raises BackupDamaged, OSError."""
@@ -31,8 +34,11 @@ class Unpacked:
 
     def _unpack(self) -> None:
         data = self._file.read(STEP)
+        if not self._begun and not data.startswith(MAGIC):
+            raise BackupDamaged(NO_BACKUP)
         if not data:
             raise BackupDamaged("The backup is damaged: its end is missing.")
+        self._begun = True
         try:
             self._ready = memoryview(self._frame.decompress(data))
         except zstandard.ZstdError as error:

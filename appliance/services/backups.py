@@ -19,6 +19,7 @@ from appliance.errors import ApplianceError, StorageUnavailable
 from appliance.services import audit
 from appliance.services.backup_directory import BackupDirectory, KeptBackup
 from appliance.services.backup_making import BackupFailed, BackupMaker
+from appliance.services.permission import Permission, needs
 
 LAST_RUN = "last_backup"
 
@@ -69,6 +70,7 @@ class Backups:
         """A run ends at its next step, and leaves nothing behind. From any thread."""
         self._stopping = True
 
+    @needs(Permission.ADMINISTER)
     def ask(self) -> None:
         """Notes who asked for a run, before it is enqueued. Raises StorageUnavailable."""
         row = audit.entry("backup.run", "", {}, self._clock())

@@ -1,7 +1,7 @@
 """Accepts many messages at once: each is judged on its own, and all that are accepted are one durable write."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -12,12 +12,14 @@ from sqlalchemy.orm import Session
 
 from appliance.clock import Clock
 from appliance.db.database import Database
-from appliance.errors import FieldError, QuotaUsedUp
+from appliance.errors import FieldError, InvalidInput, QuotaUsedUp
 from appliance.services import admission, allowance, idempotency, storing
+from appliance.services.allowance import Refused
 from appliance.services.idempotency import Once
 from appliance.services.key_limits import KeyLimits, Quota
 from appliance.services.outbox import Outbox
 from appliance.services.pace import Pace
+from appliance.services.permission import Permission, needs
 from appliance.services.storing import NewMessage
 from appliance.services.submit_message import Accepted, SubmitMessage, Submitter
 
@@ -53,15 +55,26 @@ EACH_ITS_OWN = Form()
 
 
 class BatchSubmission:
+    """`require_room` raises DiskFull or QueueFull when so many messages more have no room."""
+
     def __init__(
-        self, database: Database, outbox: Outbox, *, hostname: str, clock: Clock, zone: ZoneInfo = UTC
+        self,
+        database: Database,
+        outbox: Outbox,
+        *,
+        hostname: str,
+        clock: Clock,
+        zone: ZoneInfo = UTC,
+        require_room: Callable[[int], None] = lambda _: None,
     ) -> None:
         self._database = database
         self._outbox = outbox
         self._hostname = hostname
         self._clock = clock
         self._zone = zone
+        self._require_room = require_room
 
+    @needs(Permission.OPERATE)
     def submit(
         self,
         items: Sequence[SubmitMessage | Refusal],
@@ -79,8 +92,10 @@ class BatchSubmission:
             NotAllowed: the same, when all that is wrong is that the API key may not.
             QuotaUsedUp: the API key may not submit as many messages today as could be accepted; none was.
             IdempotencyKeyReused: the key came before with another body.
+            QueueFull, DiskFull: there is no room for all of them; none was accepted.
             StorageUnavailable: nothing was accepted.
         """
+        self._require_room(len(items))
         named = [self._named(one, submitter.limits) if isinstance(one, SubmitMessage) else one for one in items]
         try:
             answer = self._store(named, submitter, atomic, once, form)
@@ -107,12 +122,14 @@ class BatchSubmission:
     ) -> BatchAnswer:
         now = self._clock()
 
-        def write(session: Session) -> BatchAnswer | QuotaUsedUp:
+        def write(session: Session) -> BatchAnswer | Refused:
             earlier = idempotency.earlier_answer(session, once, now) if once else None
             if earlier is not None:
                 return _replayed(earlier)
             admitted = _admit(session, items, submitter.limits, now)
-            _require(admitted, atomic, form)
+            refused = _refusal(admitted, atomic, form)
+            if refused is not None:
+                return refused
             new = sum(isinstance(one, NewMessage) for one in admitted)
             quota = allowance.take(session, submitter, new, now, self._zone)
             if isinstance(quota, QuotaUsedUp):
@@ -133,20 +150,21 @@ def _admit(
     accounts = admission.accounts_named(session, commands)
 
     def judged(one: NewMessage) -> NewMessage | Refusal:
-        wrong = allowance.errors(one.command, limits) or admission.errors(one.command, accounts, now)
-        return tuple(wrong) or one
+        return tuple(allowance.faults(one.command, limits, accounts, now)) or one
 
     return [judged(one) if isinstance(one, NewMessage) else one for one in items]
 
 
-def _require(items: Sequence[NewMessage | Refusal], atomic: bool, form: Form) -> None:
+def _refusal(items: Sequence[NewMessage | Refusal], atomic: bool, form: Form) -> InvalidInput | None:
+    """Of the whole batch."""
     refused = [(index, one) for index, one in enumerate(items) if not isinstance(one, NewMessage)]
     in_common = dict.fromkeys(error for _, errors in refused for error in errors if error.field in form.shared)
     if in_common:
-        raise allowance.refusal(in_common)
+        return allowance.refusal(in_common)
     if len(refused) == len(items) or (atomic and refused):
         wrong = (_in_batch(form.place, index, error) for index, errors in refused for error in errors)
-        raise allowance.refusal(wrong)
+        return allowance.refusal(wrong)
+    return None
 
 
 def _in_batch(place: str, index: int, error: FieldError) -> FieldError:

@@ -25,6 +25,7 @@ from appliance.errors import FieldError, InvalidInput, WrongState
 from appliance.services import audit
 from appliance.services.audit import Actor
 from appliance.services.jobs import Jobs, Made, NewJob
+from appliance.services.permission import Permission, needs
 from appliance.services.waiting import Waiting, WaitingMessages
 
 LONGEST_REASON = 500
@@ -63,6 +64,7 @@ class Box:
         """What would be sent; at most a minute old, for it is counted in steps."""
         return self._waiting.count()
 
+    @needs(Permission.OPERATE)
     def pause(self, reason: str) -> None:
         """Nothing more is claimed; what is being sent is finished.
 
@@ -84,6 +86,7 @@ class Box:
 
         self._database.write(write)
 
+    @needs(Permission.OPERATE)
     def resume(self, waits: Waits = Waits.SEND) -> Made | None:
         """Starts sending; harmless when it sends already. Returns the job that holds or cancels first, if one does."""
         if waits is Waits.SEND or not self.paused:

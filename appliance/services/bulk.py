@@ -4,7 +4,7 @@ The set is frozen when the job is made: messages that are accepted later are not
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -21,8 +21,11 @@ from appliance.db.queries.message_filters import Filters
 from appliance.services.idempotency import Once
 from appliance.services.jobs import Jobs, Made, NewJob
 from appliance.services.pace import Pace
+from appliance.services.permission import Permission, needs
 
 MOST_IDS = 1000
+NOT_FOUND = "not_found"
+"""Among the parameters of a job: how many of its ids there were not when it was made; None: it was given none."""
 _MOMENTS = ("since", "until")
 
 
@@ -42,10 +45,14 @@ class BulkRequest:
 
 @dataclass(frozen=True, slots=True)
 class BulkCount:
-    """What a filter matches now, and how many of it the action would change."""
+    """What a filter matches now, and how many of it the action would change.
+
+    `not_found`: how many of the ids that were named there are not, or not for whoever asks; None: none were named.
+    """
 
     by_status: Mapping[str, int] = field(default_factory=dict)
     changes: int = 0
+    not_found: int | None = None
 
     @property
     def matching(self) -> int:
@@ -63,8 +70,10 @@ class Bulk:
 
     def count(self, request: BulkRequest) -> BulkCount:
         """Changes nothing."""
-        return self._count(request.action, self._frozen(request))
+        counted = self._count(request.action, self._frozen(request))
+        return replace(counted, not_found=self._not_found(request))
 
+    @needs(Permission.OPERATE)
     def start(self, request: BulkRequest, once: Once | None = None) -> Made:
         """Makes the job. Repeating it is harmless: what was changed is in a state that it changes no more.
 
@@ -76,7 +85,8 @@ class Bulk:
         wanted = self._frozen(request)
         total = self._count(request.action, wanted).matching
         asked_for = {"action": request.action, "filter": _written(request.filters)}
-        parameters = {**asked_for, "newest": wanted.newest, "ids": None if request.ids is None else list(request.ids)}
+        ids = None if request.ids is None else list(request.ids)
+        parameters = {**asked_for, "newest": wanted.newest, "ids": ids, NOT_FOUND: self._not_found(request)}
         about = asked_for if request.ids is None else {**asked_for, "ids": len(request.ids)}
         return self._jobs.make(NewJob(kind_of(request.action), parameters, total, about), once)
 
@@ -97,6 +107,13 @@ class Bulk:
     def _frozen(self, request: BulkRequest) -> MessageSet:
         with self._database.read() as session:
             return MessageSet(request.filters, matching.newest(session), request.ids)
+
+    def _not_found(self, request: BulkRequest) -> int | None:
+        if request.ids is None:
+            return None
+        wanted = set(request.ids)
+        with self._database.read() as session:
+            return len(wanted) - matching.known(session, wanted, api_key_id=request.filters.api_key_id)
 
     def _count(self, action: SetAction, wanted: MessageSet) -> BulkCount:
         by_status: dict[str, int] = {}

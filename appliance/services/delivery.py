@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 import structlog
 from sqlalchemy.orm import Session
+from structlog.contextvars import bound_contextvars
 
 from appliance.clock import Clock, local_date
 from appliance.config.settings import DeliverySettings, DispatcherSettings
@@ -106,7 +107,9 @@ class Delivery:
             if not self._record_and_begin(verdict, message):
                 verdict = None
                 continue
-            verdict = self._attempt(message, account)
+            with bound_contextvars(request_id=message.request_id):  # in whatever is logged on its way, too
+                log.debug("message begun", message=message.id, account=account.name, claim=message.claim_id)
+                verdict = self._attempt(message, account)
             tally[verdict.status] += 1
             self._measure(verdict)
         self._record_and_begin(verdict, None)
@@ -203,6 +206,13 @@ class Delivery:
                 return None, routing.obstacle(message.choice).until
             return account, None
 
+        log.warning(
+            "sender account cannot be used",
+            account=broken.name,
+            rest_seconds=round(rest.total_seconds()),
+            failures=broken.breaker_failures + 1,
+            reason=attempts[-1].detail,
+        )
         return self._insist(write)
 
     def _take_over(

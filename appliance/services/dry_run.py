@@ -15,7 +15,7 @@ from appliance.db.models.recipient import RecipientKind, RecipientStatus
 from appliance.db.queries import box, outbox, suppressions
 from appliance.db.queries.box import Pause
 from appliance.db.queries.outgoing import OutgoingAttachment, OutgoingMessage, OutgoingRecipient
-from appliance.errors import InvalidInput
+from appliance.language import gettext
 from appliance.services import admission, allowance, storing
 from appliance.services.composition import CannotCompose, Composition, FileSource, RunNative
 from appliance.services.explanation import Scene, explain
@@ -67,11 +67,10 @@ class DryRun:
         """
         now = self._clock()
         command = allowance.applied(command, limits)
-        allowance.require(command, limits)
         choice = command.account or limits.choice
         message = storing.named(command, self._hostname)
         with self._database.read() as session:
-            _admit(session, command, now)
+            _admit(session, command, limits, now)
             recipients = _recipients(session, command, now)
             accounts = {account.id: account for account in outbox.accounts(session)}
             pause = box.pause(session)
@@ -118,10 +117,10 @@ class _Files:
         return self._stored.read(digest) if found is None else found
 
 
-def _admit(session: Session, command: SubmitMessage, now: datetime) -> None:
-    errors = admission.errors(command, admission.accounts_named(session, [command]), now)
-    if errors:
-        raise InvalidInput(errors)
+def _admit(session: Session, command: SubmitMessage, limits: KeyLimits, now: datetime) -> None:
+    wrong = allowance.faults(command, limits, admission.accounts_named(session, [command]), now)
+    if wrong:
+        raise allowance.refusal(wrong)
 
 
 def _recipients(session: Session, command: SubmitMessage, now: datetime) -> list[OutgoingRecipient]:
@@ -176,9 +175,10 @@ def _explanation(
     pause: Pause | None,
 ) -> str:
     if outcome.status == MessageStatus.QUEUED and account is not None and pause is None:
-        return f"It would go out at once, through the sender account {account.name!r}."
+        return gettext("It would go out at once, through the sender account %(name)s.", name=repr(account.name))
     those = [Recipient(email=one.email, status=one.status, reply_text="") for one in recipients]
-    return f"If it were submitted now: {explain(Scene(outcome, those, accounts, now, zone, pause=pause))}"
+    explanation = explain(Scene(outcome, those, accounts, now, zone, pause=pause))
+    return gettext("If it were submitted now: %(explanation)s", explanation=explanation)
 
 
 def _outgoing(

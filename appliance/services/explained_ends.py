@@ -5,79 +5,112 @@ from collections.abc import Callable, Mapping, Sequence
 from appliance.db.models import Recipient
 from appliance.db.models.message import MessageStatus, Reason
 from appliance.db.models.recipient import RecipientStatus
+from appliance.language import gettext, ngettext
 from appliance.services.scene import MOST_NAMED, Scene
 
 
 def _sent(scene: Scene) -> str:
-    whom = "its recipient" if len(scene.recipients) == 1 else f"all {len(scene.recipients)} recipients"
-    return f"The next server accepted it for {whom}; what happens after that is that server's to say."
+    if len(scene.recipients) == 1:
+        return gettext(
+            "The next server accepted it for its recipient; what happens after that is that server's to say."
+        )
+    return gettext(
+        "The next server accepted it for all %(count)s recipients; what happens after that is that server's to say.",
+        count=len(scene.recipients),
+    )
 
 
 def _partially_sent(scene: Scene) -> str:
-    sent, failed = scene.count(RecipientStatus.SENT), scene.count(RecipientStatus.FAILED)
+    failed = scene.count(RecipientStatus.FAILED)
     if not failed:
-        return f"The server accepted {sent} of {len(scene.recipients)} recipients."
-    remedy = "Correct those addresses and send to them anew" + (
-        "." if scene.content_is_gone else ", or retry it: it then goes to those only who did not get it."
+        return gettext("The server accepted %(sent)s of %(all)s recipients.", **_reached(scene))
+    refused = gettext(
+        "The server accepted %(sent)s of %(all)s recipients and refused %(failed)s; each refusal stands beside its "
+        "address.",
+        failed=failed,
+        **_reached(scene),
     )
-    return (
-        f"The server accepted {sent} of {len(scene.recipients)} recipients and refused {failed}; "
-        f"each refusal stands beside its address. {remedy}"
+    if scene.content_is_gone:
+        return f"{refused} {gettext('Correct those addresses and send to them anew.')}"
+    remedy = gettext(
+        "Correct those addresses and send to them anew, or retry it: it then goes to those only who did not get it."
     )
+    return f"{refused} {remedy}"
 
 
 def _partially_sent_exhausted(scene: Scene) -> str:
-    sent = scene.count(RecipientStatus.SENT)
-    return (
-        f"The server accepted {sent} of {len(scene.recipients)} recipients; for the others it was given up after "
-        f"{_attempts(scene)}, the last of which ended so{scene.detail}. {_retry(scene)} once the cause is gone."
+    given_up = gettext(
+        "The server accepted %(sent)s of %(all)s recipients; for the others it was given up after %(attempts)s, the "
+        "last of which ended so%(said)s.",
+        attempts=_attempts(scene),
+        said=scene.detail,
+        **_reached(scene),
     )
+    return f"{given_up} {_retry_then(scene)}"
 
 
 def _failed_refused(scene: Scene) -> str:
-    return f"The server refused it for good{scene.detail}. Correct what it says, then {_retry(scene, capital=False)}."
+    if scene.content_is_gone:
+        return gettext(
+            "The server refused it for good%(said)s. Correct what it says, then submit it anew: its content is not "
+            "kept.",
+            said=scene.detail,
+        )
+    return gettext("The server refused it for good%(said)s. Correct what it says, then retry it.", said=scene.detail)
 
 
 def _failed_exhausted(scene: Scene) -> str:
-    return (
-        f"It was given up after {_attempts(scene)}, the last of which ended so{scene.detail}. "
-        f"{_retry(scene)} once the cause is gone."
+    given_up = gettext(
+        "It was given up after %(attempts)s, the last of which ended so%(said)s.",
+        attempts=_attempts(scene),
+        said=scene.detail,
     )
+    return f"{given_up} {_retry_then(scene)}"
 
 
 def _failed_invalid(scene: Scene) -> str:
-    return f"It could not be written as a message{scene.detail}. Send a corrected one."
+    return gettext("It could not be written as a message%(said)s. Send a corrected one.", said=scene.detail)
 
 
 def _failed_expired(scene: Scene) -> str:
-    return (
-        f"It expired{scene.at_expiry} before it could be sent{scene.detail}. Submit it anew if it should still go out."
+    return gettext(
+        "It expired%(at)s before it could be sent%(said)s. Submit it anew if it should still go out.",
+        at=scene.at_expiry,
+        said=scene.detail,
     )
 
 
 def _partially_sent_expired(scene: Scene) -> str:
-    sent = scene.count(RecipientStatus.SENT)
-    return (
-        f"The server accepted {sent} of {len(scene.recipients)} recipients; for the others it expired before it could "
-        f"be sent{scene.detail}. Submit it anew to them if it should still go out."
+    return gettext(
+        "The server accepted %(sent)s of %(all)s recipients; for the others it expired before it could be "
+        "sent%(said)s. Submit it anew to them if it should still go out.",
+        said=scene.detail,
+        **_reached(scene),
     )
 
 
 def _failed(scene: Scene) -> str:
-    return f"It failed{scene.detail}. {_retry(scene)} once the cause is gone."
+    return f"{gettext('It failed%(said)s.', said=scene.detail)} {_retry_then(scene)}"
 
 
 def _suppressed(scene: Scene) -> str:
     stopped = scene.suppressed()
     if not stopped:
-        return (
+        return gettext(
             "Every recipient is on the suppression list, so nothing was sent. Remove what stands under Suppressions "
             "and release what it stopped, or leave it as it is."
         )
-    which = "Its recipient is" if len(stopped) == 1 else f"All {len(stopped)} recipients are"
-    return (
-        f"{which} on the suppression list, so nothing was sent: {_listed(stopped)}. "
-        "Remove what stands under Suppressions and release what it stopped, or leave it as it is."
+    if len(stopped) == 1:
+        return gettext(
+            "Its recipient is on the suppression list, so nothing was sent: %(listed)s. Remove what stands under "
+            "Suppressions and release what it stopped, or leave it as it is.",
+            listed=_listed(stopped),
+        )
+    return gettext(
+        "All %(count)s recipients are on the suppression list, so nothing was sent: %(listed)s. Remove what stands "
+        "under Suppressions and release what it stopped, or leave it as it is.",
+        count=len(stopped),
+        listed=_listed(stopped),
     )
 
 
@@ -86,38 +119,54 @@ def left_out(scene: Scene) -> str:
     stopped = scene.suppressed()
     if not stopped or scene.message.status == MessageStatus.SUPPRESSED:
         return ""
-    which = "1 is" if len(stopped) == 1 else f"{len(stopped)} are"
-    return (
-        f" Of its {len(scene.recipients)} recipients {which} suppressed and left out: {_listed(stopped)}. "
-        "Remove what stands under Suppressions and release what it stopped to send it there too."
+    return " " + ngettext(
+        "Of its %(all)s recipients %(num)s is suppressed and left out: %(listed)s. Remove what stands under "
+        "Suppressions and release what it stopped to send it there too.",
+        "Of its %(all)s recipients %(num)s are suppressed and left out: %(listed)s. Remove what stands under "
+        "Suppressions and release what it stopped to send it there too.",
+        len(stopped),
+        all=len(scene.recipients),
+        listed=_listed(stopped),
     )
 
 
 def _listed(stopped: Sequence[Recipient]) -> str:
     """The first of them with the reason; more would be no sentence."""
-    named = [f"{one.email} ({one.reply_text.rstrip('.') or 'no reason was given'})" for one in stopped[:MOST_NAMED]]
-    more = len(stopped) - len(named)
-    return ", ".join(named) + (f" and {more} more" if more else "")
+    unknown = gettext("no reason was given")
+    named = ", ".join(f"{one.email} ({one.reply_text.rstrip('.') or unknown})" for one in stopped[:MOST_NAMED])
+    more = len(stopped) - MOST_NAMED
+    return gettext("%(named)s and %(count)s more", named=named, count=more) if more > 0 else named
 
 
 def _cancelled(scene: Scene) -> str:
-    at = f" at {scene.told(scene.message.finished_at)}" if scene.message.finished_at else ""
-    sent = scene.count(RecipientStatus.SENT)
-    if not sent:
-        return f"It was cancelled{at}, before it was sent; submit it anew if it should go out after all."
-    had_it = f"{sent} of {len(scene.recipients)} recipients had it already"
-    return f"It was cancelled{at}, when {had_it}; submit it anew to the others if they should get it after all."
+    ended = scene.message.finished_at
+    at = gettext(" at %(moment)s", moment=scene.told(ended)) if ended else ""
+    if not scene.count(RecipientStatus.SENT):
+        return gettext(
+            "It was cancelled%(at)s, before it was sent; submit it anew if it should go out after all.", at=at
+        )
+    return gettext(
+        "It was cancelled%(at)s, when %(sent)s of %(all)s recipients had it already; submit it anew to the others if "
+        "they should get it after all.",
+        at=at,
+        **_reached(scene),
+    )
+
+
+def _reached(scene: Scene) -> dict[str, int]:
+    return {"sent": scene.count(RecipientStatus.SENT), "all": len(scene.recipients)}
 
 
 def _attempts(scene: Scene) -> str:
     count = scene.message.attempts
-    return f"{count} attempt{'' if count == 1 else 's'}{scene.tried_for if count > 1 else ''}"
+    made = ngettext("%(num)s attempt", "%(num)s attempts", count)
+    return f"{made}{scene.tried_for if count > 1 else ''}"
 
 
-def _retry(scene: Scene, *, capital: bool = True) -> str:
+def _retry_then(scene: Scene) -> str:
     if scene.content_is_gone:
-        return "Its content is no longer kept: submit it anew" if capital else "submit it anew: its content is not kept"
-    return "Retry it" if capital else "retry it"
+        return gettext("Its content is no longer kept: submit it anew once the cause is gone.")
+    return gettext("Retry it once the cause is gone.")
 
 
 Sentence = Callable[[Scene], str]

@@ -1,12 +1,13 @@
 """Sentences for messages that have not ended: what each waits for, until when, and what a person could do."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence, Set
 
 from appliance.db.models import SenderAccount
 from appliance.db.models.message import MessageStatus, Reason
 from appliance.db.models.sender_account import AccountState
 from appliance.db.queries.outbox import MOST_AHEAD
+from appliance.language import gettext, ngettext
 from appliance.services.scene import MOST_NAMED, Scene, capital
 
 _GREYLISTING = re.compile(r"gr[ae]y-?list", re.IGNORECASE)
@@ -14,65 +15,82 @@ _BUSY = (AccountState.READY, AccountState.PROBING)
 
 
 def _scheduled(scene: Scene) -> str:
-    return f"It waits {scene.until()}, as its sender asked; cancel it if it should not go out."
+    return gettext("It waits %(until)s, as its sender asked; cancel it if it should not go out.", until=scene.until())
 
 
 def _queued(scene: Scene) -> str:
     if not scene.ahead:
-        return "It is in the outbox and goes out as soon as a delivery slot is free; nothing needs to be done."
-    others = f"more than {MOST_AHEAD:,}" if scene.ahead > MOST_AHEAD else f"{scene.ahead:,}"
-    return (
-        f"It is in the outbox behind {others} other message{'s' if scene.ahead > 1 else ''} and goes out when a "
-        "delivery slot is free for it; nothing needs to be done. Submit what must not wait with the priority high."
+        return gettext("It is in the outbox and goes out as soon as a delivery slot is free; nothing needs to be done.")
+    if scene.ahead > MOST_AHEAD:
+        return gettext(
+            "It is in the outbox behind more than %(count)s other messages and goes out when a delivery slot is free "
+            "for it; nothing needs to be done. Submit what must not wait with the priority high.",
+            count=f"{MOST_AHEAD:,}",
+        )
+    return ngettext(
+        "It is in the outbox behind %(ahead)s other message and goes out when a delivery slot is free for it; nothing "
+        "needs to be done. Submit what must not wait with the priority high.",
+        "It is in the outbox behind %(ahead)s other messages and goes out when a delivery slot is free for it; nothing "
+        "needs to be done. Submit what must not wait with the priority high.",
+        scene.ahead,
+        ahead=f"{scene.ahead:,}",
     )
 
 
 def _sending(scene: Scene) -> str:
     if scene.lost:
-        return (
+        return gettext(
             "The worker that was sending it has not been heard of for too long. It is taken back by itself in a moment "
             "and goes on from there; nothing needs to be done."
         )
-    return f"It is being sent through {scene.account} right now."
+    return gettext("It is being sent through %(account)s right now.", account=scene.account)
 
 
 def _deferred(scene: Scene) -> str:
-    attempt = f"attempt {scene.message.attempts}{scene.detail}"
+    facts = {"number": scene.message.attempts, "said": scene.detail, "until": scene.until()}
     if _GREYLISTING.search(scene.message.detail):
-        return (
-            f"The server puts off senders that it does not know yet (greylisting), at {attempt}. It waits "
-            f"{scene.until()} and is tried again then, which is what the server wants to see; nothing needs to be done."
+        return gettext(
+            "The server puts off senders that it does not know yet (greylisting), at attempt %(number)s%(said)s. It "
+            "waits %(until)s and is tried again then, which is what the server wants to see; nothing needs to be done.",
+            **facts,
         )
-    return (
-        f"The server gave a temporary error at {attempt}. "
-        f"It waits {scene.until()} and is tried again then; retry it to try at once."
+    return gettext(
+        "The server gave a temporary error at attempt %(number)s%(said)s. It waits %(until)s and is tried again then; "
+        "retry it to try at once.",
+        **facts,
     )
 
 
 def deferred_too_long(scene: Scene) -> str:
-    return (
-        f"The last attempt did not succeed{scene.detail}. It expires{scene.at_expiry}, before it "
-        "could be tried again; retry it to try at once."
+    return gettext(
+        "The last attempt did not succeed%(said)s. It expires%(at)s, before it could be tried again; retry it to try "
+        "at once.",
+        said=scene.detail,
+        at=scene.at_expiry,
     )
 
 
 def _deferred_account(scene: Scene) -> str:
-    return (
-        f"No sender account could be used{scene.detail}. It waits {scene.until()}, when one is tried again; "
-        "mend the account under Accounts to send it sooner."
+    return gettext(
+        "No sender account could be used%(said)s. It waits %(until)s, when one is tried again; mend the account under "
+        "Accounts to send it sooner.",
+        said=scene.detail,
+        until=scene.until(),
     )
 
 
 def _deferred_uncertain(scene: Scene) -> str:
-    return (
-        "Whether the server accepted it is unknown, since no answer to the last attempt was seen. "
-        f"It waits {scene.until()} and is then sent again with the same Message-ID; cancel it if it must not go out "
-        "twice."
+    return gettext(
+        "Whether the server accepted it is unknown, since no answer to the last attempt was seen. It waits %(until)s "
+        "and is then sent again with the same Message-ID; cancel it if it must not go out twice.",
+        until=scene.until(),
     )
 
 
 def _held(scene: Scene) -> str:
-    return f"It is held {scene.until()}{scene.detail}; retry it to send it now, or cancel it."
+    return gettext(
+        "It is held %(until)s%(said)s; retry it to send it now, or cancel it.", until=scene.until(), said=scene.detail
+    )
 
 
 def _held_by_accounts(scene: Scene) -> str:
@@ -83,11 +101,16 @@ def _held_by_accounts(scene: Scene) -> str:
         return _held_for(scene, _STATES[scene.message.reason])  # it has changed since
     if len(states) == 1:
         return _held_for(scene, states.pop())
-    named = [f"{account.name!r} {_trouble(scene, account)}" for account in accounts[:MOST_NAMED]]
-    more = len(accounts) - len(named)
-    listed = ", ".join(named) + (f", and {more} more" if more else "")
-    remedies = " or ".join(_REMEDIES[state] for state in _REMEDIES if state in states)
-    return f"No {_which(scene)} can take it now: {listed}. It is held {scene.until()}; {remedies} to send it sooner."
+    facts = {"listed": _troubles(scene, accounts), "until": scene.until(), "remedies": _remedies(states)}
+    if scene.restricted:
+        return gettext(
+            "No sender account that its API key may use can take it now: %(listed)s. It is held %(until)s; "
+            "%(remedies)s to send it sooner.",
+            **facts,
+        )
+    return gettext(
+        "No sender account can take it now: %(listed)s. It is held %(until)s; %(remedies)s to send it sooner.", **facts
+    )
 
 
 def _held_for(scene: Scene, state: AccountState) -> str:
@@ -100,81 +123,113 @@ def _held_for(scene: Scene, state: AccountState) -> str:
 
 def _held_quota(scene: Scene) -> str:
     if scene.pinned:
-        return (
-            f"{capital(scene.account)} has no quota left today and it may use no other, so it is held {scene.until()}; "
-            "raise its daily limit to send it sooner."
+        return gettext(
+            "%(account)s has no quota left today and it may use no other, so it is held %(until)s; raise its daily "
+            "limit to send it sooner.",
+            account=capital(scene.account),
+            until=scene.until(),
         )
-    remedy = "raise a daily limit" if scene.restricted else "raise a daily limit or add a sender account"
-    return f"No {_which(scene)} has quota left today, so it is held {scene.until()}; {remedy} to send it sooner."
+    if scene.restricted:
+        return gettext(
+            "No sender account that its API key may use has quota left today, so it is held %(until)s; raise a daily "
+            "limit to send it sooner.",
+            until=scene.until(),
+        )
+    return gettext(
+        "No sender account has quota left today, so it is held %(until)s; raise a daily limit or add a sender account "
+        "to send it sooner.",
+        until=scene.until(),
+    )
 
 
 def _held_breaker(scene: Scene) -> str:
     errors = [one.last_error for one in scene.candidates if one.breaker_until and one.last_error]
-    because = f" ({errors[0].rstrip('.')})" if errors else ""
+    facts = {"because": f" ({errors[0].rstrip('.')})" if errors else "", "until": scene.until()}
     if scene.pinned:
-        which = f"{capital(scene.account)}, which is the only one that it may use, rests"
-    else:
-        which = "Every sender account that could take it rests"
-    return f"{which} after an error{because}, so it is held {scene.until()}; mend the account to send it sooner."
+        return gettext(
+            "%(account)s, which is the only one that it may use, rests after an error%(because)s, so it is held "
+            "%(until)s; mend the account to send it sooner.",
+            account=capital(scene.account),
+            **facts,
+        )
+    return gettext(
+        "Every sender account that could take it rests after an error%(because)s, so it is held %(until)s; mend the "
+        "account to send it sooner.",
+        **facts,
+    )
 
 
 def _held_paused(scene: Scene) -> str:
     if scene.pinned:
-        return (
-            f"{capital(scene.account)} is paused and it may use no other; resume it under Accounts and it goes out, or "
-            "cancel it."
+        return gettext(
+            "%(account)s is paused and it may use no other; resume it under Accounts and it goes out, or cancel it.",
+            account=capital(scene.account),
         )
-    return "Every sender account that could take it is paused; resume one under Accounts and it goes out."
+    return gettext("Every sender account that could take it is paused; resume one under Accounts and it goes out.")
 
 
 def _held_kept_back(_scene: Scene) -> str:
-    return (
+    return gettext(
         "It waited while the box was paused, and was kept back when sending started; retry it if it should still go "
         "out, or cancel it."
     )
 
 
 def _held_no_account(_scene: Scene) -> str:
-    return "There is no sender account; add one under Accounts and it goes out."
+    return gettext("There is no sender account; add one under Accounts and it goes out.")
 
 
 def _held_account_gone(scene: Scene) -> str:
     if scene.restricted:
-        return (
+        return gettext(
             "Every sender account that its API key may use was deleted; cancel it, let the key use another one, "
             "and send it anew."
         )
-    return "The sender account that it asked for was deleted; cancel it, or send it anew without naming an account."
+    return gettext(
+        "The sender account that it asked for was deleted; cancel it, or send it anew without naming an account."
+    )
 
 
 def _held_uncertain(_scene: Scene) -> str:
-    return (
+    return gettext(
         "Whether the server accepted it is unknown, since no answer to the last attempt was seen. "
         "Ask the recipient, then retry it (the Message-ID stays the same) or cancel it."
     )
 
 
-def _which(scene: Scene) -> str:
-    return "sender account that its API key may use" if scene.restricted else "sender account"
+def _troubles(scene: Scene, accounts: Sequence[SenderAccount]) -> str:
+    """Of each account; the first few are enough for a sentence."""
+    named = ", ".join(_trouble(scene, account) for account in accounts[:MOST_NAMED])
+    more = len(accounts) - MOST_NAMED
+    return gettext("%(named)s, and %(count)s more", named=named, count=more) if more > 0 else named
 
 
 def _trouble(scene: Scene, account: SenderAccount) -> str:
-    state = scene.state(account)
+    state, name = scene.state(account), repr(account.name)
     if state is AccountState.RESTING and account.breaker_until is not None:
         because = f" ({account.last_error.rstrip('.')})" if account.last_error else ""
-        return f"rests after an error{because} until {scene.told(account.breaker_until)}"
-    return "is paused" if state is AccountState.PAUSED else "has no quota left today"
+        until = scene.told(account.breaker_until)
+        return gettext(
+            "%(name)s rests after an error%(because)s until %(until)s", name=name, because=because, until=until
+        )
+    if state is AccountState.PAUSED:
+        return gettext("%(name)s is paused", name=name)
+    return gettext("%(name)s has no quota left today", name=name)
+
+
+def _remedies(states: Set[AccountState]) -> str:
+    words = {
+        AccountState.PAUSED: gettext("resume an account"),
+        AccountState.FULL: gettext("raise a daily limit"),
+        AccountState.RESTING: gettext("mend an account"),
+    }
+    return gettext(" or ").join(word for state, word in words.items() if state in states)
 
 
 _STATES: Mapping[str, AccountState] = {
     Reason.QUOTA: AccountState.FULL,
     Reason.PAUSED: AccountState.PAUSED,
     Reason.BREAKER: AccountState.RESTING,
-}
-_REMEDIES: Mapping[AccountState, str] = {
-    AccountState.PAUSED: "resume an account",
-    AccountState.FULL: "raise a daily limit",
-    AccountState.RESTING: "mend an account",
 }
 
 Sentence = Callable[[Scene], str]

@@ -1,6 +1,7 @@
 """Says in one sentence why a message is where it is: what it waits for, until when, and what a person could do."""
 
 from appliance.db.models.message import WAITING, MessageStatus
+from appliance.language import gettext
 from appliance.services import explained_ends, explained_pause, explained_waiting
 from appliance.services.explained_ends import left_out
 from appliance.services.explained_waiting import deferred_too_long
@@ -29,11 +30,13 @@ def _standstill(scene: Scene) -> str:
     ready = scene.message.status in WAITING and due is not None and due <= scene.now
     if not scene.standstill or not (ready or scene.message.status == MessageStatus.SENDING):
         return ""
-    return f" But nothing goes out at the moment: {scene.standstill}"
+    return " " + gettext("But nothing goes out at the moment: %(why)s", why=scene.standstill)
 
 
 def _in_time(scene: Scene) -> str:
     """Goes after the sentence of any state that a message can expire in."""
     if scene.message.expires_at is None or scene.message.status not in WAITING:
         return ""
-    return f" It expires{scene.at_expiry}{', before that' if scene.too_late else ''}."
+    if scene.too_late:
+        return " " + gettext("It expires%(at)s, before that.", at=scene.at_expiry)
+    return " " + gettext("It expires%(at)s.", at=scene.at_expiry)

@@ -17,6 +17,7 @@ from appliance.services.submit_message import SubmitMessage
 __all__ = [
     "Address",
     "InvalidEntries",
+    "TooLarge",
     "address",
     "content_id",
     "email",
@@ -51,6 +52,10 @@ class InvalidEntries(ValueError):
     def __init__(self, entries: Iterable[Entry]) -> None:
         self.entries = tuple(entries)
         super().__init__("; ".join(message for _, message in self.entries))
+
+
+class TooLarge(ValueError):
+    """There are more bytes than the limit allows."""
 
 
 def address(value: object) -> Address:
@@ -174,7 +179,7 @@ def metadata(value: dict[str, Any]) -> dict[str, Any]:
     except ValueError as error:
         raise ValueError("has a number that is too large for JSON readers") from error
     if size > LARGEST_METADATA:
-        raise ValueError(f"takes {size} bytes as JSON; the limit is {LARGEST_METADATA}")
+        raise TooLarge(f"takes {size} bytes as JSON; the limit is {LARGEST_METADATA}. Keep what is large on your side")
     if _NUL_IN_JSON.search(text):
         raise ValueError("has a NUL character")
     return value

@@ -45,11 +45,25 @@ class Work(Protocol):
         """Rows were changed, and it is durable."""
 
 
+class UnknownWork(ApplianceError):
+    """The job is of a kind that this version does not know: a newer one made it."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Run:
     id: str
     job: Job
-    work: Work
+    works: Mapping[str, Work]
+
+    @property
+    def work(self) -> Work:
+        """Raises UnknownWork: the job ends with that reason, instead of coming back whenever its lease has run out."""
+        if self.job.kind not in self.works:
+            raise UnknownWork(
+                f"This version does not know jobs of the kind {self.job.kind!r}: a newer one made it. "
+                "Make it again once that version runs. Nothing was changed."
+            )
+        return self.works[self.job.kind]
 
 
 class JobRuns:
@@ -90,7 +104,7 @@ class JobRuns:
             return session.get(Job, job_id) if taken else None
 
         job = self._database.write(write)
-        return None if job is None else _Run(run_id, job, self._works[job.kind])
+        return None if job is None else _Run(run_id, job, self._works)
 
     def _attempt(self, run: _Run) -> dict[str, int]:
         try:

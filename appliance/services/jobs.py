@@ -19,6 +19,7 @@ from appliance.db.types import new_id
 from appliance.errors import NotFound, WrongState
 from appliance.services import audit, idempotency
 from appliance.services.idempotency import Once
+from appliance.services.permission import Permission, needs
 
 MOST_AT_ONCE = 2  # of all workers' slots; the others are for mail
 WAY_TO_A_WORKER = timedelta(seconds=30)  # after that the task is taken for lost
@@ -77,6 +78,7 @@ class Jobs:
         found = self._database.write(lambda session: idempotency.earlier_answer(session, once, now))
         return None if found is None else Made(found["job"], replayed=True)
 
+    @needs(Permission.OPERATE)
     def cancel(self, job_id: str, *, created_by: str | None = None) -> None:
         """What it has changed stays changed. `created_by`: only if it is of this key or user.
 

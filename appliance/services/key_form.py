@@ -61,12 +61,17 @@ def difference(before: KeyForm, after: KeyForm) -> dict[str, Any]:
     return {name: [old[name], new[name]] for name in old if old[name] != new[name]}
 
 
+def errors(form: KeyForm) -> list[FieldError]:
+    """Every wrong field."""
+    _, wrong = _patterns(form.allowed_from)
+    return [*_name_errors(form), *_scope_errors(form), *_number_errors(form), *_list_errors(form), *wrong]
+
+
 def check(form: KeyForm) -> KeyForm:
     """In the form in which it is kept. Raises InvalidInput with every wrong field."""
-    patterns, wrong = _patterns(form.allowed_from)
-    errors = [*_name_errors(form), *_scope_errors(form), *_number_errors(form), *_list_errors(form), *wrong]
-    if errors:
-        raise InvalidInput(errors)
+    if wrong := errors(form):
+        raise InvalidInput(wrong)
+    patterns, _ = _patterns(form.allowed_from)
     return replace(
         form,
         name=form.name.strip(),

@@ -9,8 +9,10 @@ from appliance.db.models import AuditEntry, KeptMail
 from appliance.db.models.base import affected, insert_rows
 from appliance.db.models.sender_account import BUILT_IN_MAILBOX_ID
 from appliance.db.types import new_id
+from appliance.errors import NotFound
 from appliance.mail.transport import Envelope
 from appliance.services import audit
+from appliance.services.permission import Permission, needs
 
 
 class Mailbox:
@@ -33,6 +35,19 @@ class Mailbox:
         }
         self._database.write(lambda session: insert_rows(session, KeptMail, row))
 
+    @needs(Permission.OPERATE)
+    def delete(self, mail_id: str) -> None:
+        """Raises NotFound."""
+        row = audit.entry("mailbox.deleted", mail_id, {}, self._clock())
+
+        def write(session: Session) -> None:
+            if not affected(session, delete(KeptMail).where(KeptMail.id == mail_id)):
+                raise NotFound("mail", mail_id)
+            AuditEntry.note(session, row)
+
+        self._database.write(write)
+
+    @needs(Permission.OPERATE)
     def empty(self) -> int:
         """Removes everything; returns how many mails there were."""
         row = audit.entry("mailbox.emptied", BUILT_IN_MAILBOX_ID, {}, self._clock())

@@ -13,8 +13,10 @@ from appliance.db.models.message import MessageStatus, Reason
 from appliance.db.models.message_removal import remove_finished
 from appliance.db.queries import messages
 from appliance.errors import ContentRemoved, NotFound, WrongState
+from appliance.language import gettext
 from appliance.services import audit
 from appliance.services.outbox import Outbox
+from appliance.services.permission import Permission, needs
 
 RELEASE_STEP = 500  # rows changed in one write, so that a release of a hundred thousand holds nobody up
 
@@ -25,11 +27,13 @@ class Messages:
         self._outbox = outbox
         self._clock = clock
 
+    @needs(Permission.OPERATE)
     def cancel(self, message_id: str, *, api_key_id: str | None = None) -> None:
         """Raises NotFound, or WrongState when a worker holds it already or it has ended."""
         now = self._clock()
         self._change(message_id, api_key_id, "cancelled", lambda s: bool(Message.cancel(s, [message_id], now=now)))
 
+    @needs(Permission.OPERATE)
     def retry(self, message_id: str, *, api_key_id: str | None = None) -> None:
         """Queues it again for those recipients that were not accepted. Raises NotFound, WrongState, ContentRemoved."""
         now = self._clock()
@@ -44,12 +48,22 @@ class Messages:
         self._change(message_id, api_key_id, "retried", write)
         self._outbox.notify()
 
+    @needs(Permission.OPERATE)
+    def release(self, message_id: str) -> None:
+        """Queues a held one as it is: what it was tried before still counts. Raises NotFound, WrongState."""
+        now = self._clock()
+        self._change(message_id, None, "released", lambda s: bool(Message.release(s, [message_id], now=now)))
+        self._outbox.notify()
+
+    @needs(Permission.OPERATE)
     def delete(self, message_id: str) -> None:
         """For good, with all that is known of it. Raises NotFound, or WrongState while it has not ended."""
 
         def write(session: Session) -> bool:
             if not remove_finished(session, [message_id]):
-                raise WrongState("Only a message that has ended can be deleted. Cancel it, or let it go out first.")
+                raise WrongState(
+                    gettext("Only a message that has ended can be deleted. Cancel it, or let it go out first.")
+                )
             return True
 
         self._change(message_id, None, "deleted", write)
@@ -80,7 +94,7 @@ class Messages:
             if status is None:
                 raise NotFound("message", message_id)
             if not change(session):
-                raise WrongState(f"The message cannot be {verb}: it is {_WORDS.get(status, status)}.")
+                raise WrongState(_refusal(verb, status))
             AuditEntry.note(session, row | {"detail": {"was": status}})
 
         self._database.write(write)
@@ -89,14 +103,23 @@ class Messages:
 def _require_content_and_time(session: Session, message_id: str, now: datetime) -> None:
     message = session.get(Message, message_id)
     if message is not None and message.content_removed_at is not None:
-        raise ContentRemoved("The message cannot be retried: its content is no longer kept. Submit it anew.")
+        raise ContentRemoved(gettext("The message cannot be retried: its content is no longer kept. Submit it anew."))
     if message is not None and message.expires_at is not None and message.expires_at <= now:
-        raise WrongState("The message cannot be retried: it has expired. Submit it anew, with a later 'expires_at'.")
+        raise WrongState(
+            gettext("The message cannot be retried: it has expired. Submit it anew, with a later 'expires_at'.")
+        )
 
 
-_WORDS: dict[str, str] = {
-    MessageStatus.SENDING: "being sent right now; look again in a moment",
-    MessageStatus.SENT: "sent already",
-    MessageStatus.CANCELLED: "cancelled already",
-    MessageStatus.QUEUED: "queued: it goes out as soon as a slot is free",
-}
+def _refusal(verb: str, status: str) -> str:
+    words = {
+        MessageStatus.SENDING: gettext("being sent right now; look again in a moment"),
+        MessageStatus.SENT: gettext("sent already"),
+        MessageStatus.CANCELLED: gettext("cancelled already"),
+        MessageStatus.QUEUED: gettext("queued: it goes out as soon as a slot is free"),
+    }
+    facts = {"state": words.get(MessageStatus(status), status)}
+    return {
+        "cancelled": gettext("The message cannot be cancelled: it is %(state)s.", **facts),
+        "retried": gettext("The message cannot be retried: it is %(state)s.", **facts),
+        "released": gettext("The message cannot be released: it is %(state)s.", **facts),
+    }[verb]

@@ -6,21 +6,24 @@ person knows whether the box that it was made of still runs.
 
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from pathlib import Path
+from typing import Any
 
+from sqlalchemy import inspect
 from sqlalchemy.orm import Session
 
 from appliance.clock import Clock
 from appliance.config import data_swap
 from appliance.config.data_dir import LOCK_FILE, DataDirectory
 from appliance.db.database_file import DatabaseFile
-from appliance.db.models import Flag
+from appliance.db.models import AuditEntry, Flag
 from appliance.db.models.box import SENDING_PAUSED, PauseReason
 from appliance.errors import ApplianceError
+from appliance.services import audit
 from appliance.services.backup_archive import DATABASE, SECRETS
 from appliance.services.backup_making import Progress, no_progress
 from appliance.services.backup_manifest import Manifest
@@ -113,7 +116,10 @@ class Restore:
         """What is not in the archive, the pause, and the owner; then to the disk."""
         if not manifest.secrets:
             self._take_secrets(place / SECRETS)
-        pause = partial(_pause, now=self._clock(), backup_at=manifest.created_at)
+        now = self._clock()
+        about = {"backup_made_at": manifest.created_at.isoformat(), "by_version": manifest.version}
+        row = audit.entry("box.restored", manifest.box_id or "", about, now)
+        pause = partial(_pause, now=now, backup_at=manifest.created_at, row=row)
         if self._target.database is not None:
             DatabaseFile(place / DATABASE).change(pause)
             (place / DATABASE).rename(place / self._target.database.name)
@@ -146,9 +152,11 @@ class Restore:
         ]
 
 
-def _pause(session: Session, *, now: datetime, backup_at: datetime) -> None:
+def _pause(session: Session, *, now: datetime, backup_at: datetime, row: Mapping[str, Any]) -> None:
     value = {"reason": PauseReason.RESTORED, "backup_at": backup_at.isoformat()}
     Flag.put(session, SENDING_PAUSED, value, now=now)
+    if inspect(session.connection()).has_table(AuditEntry.__tablename__):  # not in backups of the first versions
+        AuditEntry.note(session, row)
 
 
 def _give_to_owner_of(home: Path, place: Path) -> None:

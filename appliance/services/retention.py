@@ -22,6 +22,7 @@ from appliance.db.models.audit_entry import AuditEntry
 from appliance.db.space import DatabaseSpace, Usage
 from appliance.services import audit
 from appliance.services.pace import Pace
+from appliance.services.permission import Permission, needs
 from appliance.services.retention_report import Preview, PreviewedKind, Report, ReportBook
 from appliance.services.retention_sweeps import Sweep, sweeps
 
@@ -72,6 +73,7 @@ class Retention:
         """A run ends after the step that it is at: the next one goes on. From any thread."""
         self._stopping.set()
 
+    @needs(Permission.ADMINISTER)
     def ask(self) -> None:
         """Notes who asked for a run, before it is enqueued. Raises StorageUnavailable."""
         row = audit.entry("retention.run", "", {}, self._clock())

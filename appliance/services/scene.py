@@ -11,6 +11,7 @@ from appliance.db.models.message import MessageStatus
 from appliance.db.models.recipient import RecipientStatus
 from appliance.db.models.sender_account import BUILT_IN_MAILBOX_ID, AccountState
 from appliance.db.queries.box import Pause
+from appliance.language import gettext, ngettext
 
 MOST_NAMED = 3
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
@@ -37,10 +38,10 @@ class Scene:
     def until(self) -> str:
         due = self.message.due_at
         if due is None:
-            return "until somebody releases it"
+            return gettext("until somebody releases it")
         if due <= self.now:
-            return "and is due now"
-        return f"until {self.told(due)}"
+            return gettext("and is due now")
+        return gettext("until %(moment)s", moment=self.told(_whole_minute(due)))
 
     @property
     def too_late(self) -> bool:
@@ -51,19 +52,25 @@ class Scene:
     def told(self, moment: datetime) -> str:
         local, today = moment.astimezone(self.zone), self.now.astimezone(self.zone)
         days = (local.date() - today.date()).days
-        day = {-1: "yesterday", 0: "today", 1: "tomorrow"}.get(days, f"on {local:%Y-%m-%d}")
-        return f"{local:%H:%M} {day} ({self.zone.key})"
+        facts = {"time": f"{local:%H:%M}", "zone": self.zone.key}
+        if days == -1:
+            return gettext("%(time)s yesterday (%(zone)s)", **facts)
+        if days == 0:
+            return gettext("%(time)s today (%(zone)s)", **facts)
+        if days == 1:
+            return gettext("%(time)s tomorrow (%(zone)s)", **facts)
+        return gettext("%(time)s on %(date)s (%(zone)s)", date=f"{local:%Y-%m-%d}", **facts)
 
     @property
     def detail(self) -> str:
         """What the server or the account said, to go after a clause; empty when there is nothing."""
         text = self.message.detail.strip().rstrip(".")
-        return f": {text}" if text else ""
+        return gettext(": %(said)s", said=text) if text else ""
 
     @property
     def at_expiry(self) -> str:
         expires = self.message.expires_at
-        return f" at {self.told(expires)}" if expires else ""
+        return gettext(" at %(moment)s", moment=self.told(expires)) if expires else ""
 
     def suppressed(self) -> Sequence[Recipient]:
         return [recipient for recipient in self.recipients if recipient.status == RecipientStatus.SUPPRESSED]
@@ -92,7 +99,9 @@ class Scene:
     @property
     def account(self) -> str:
         account = self.accounts.get(self.message.account_id or self.message.claim_account_id or "")
-        return f"the sender account {account.name!r}" if account else "any sender account"
+        if account is None:
+            return gettext("any sender account")
+        return gettext("the sender account %(name)s", name=repr(account.name))
 
     def state(self, account: SenderAccount) -> AccountState:
         return account.state(self.now, local_date(self.now, self.zone))
@@ -113,16 +122,25 @@ class Scene:
         ended = self.message.finished_at
         if ended is None or self.message.created_at is None:
             return ""
-        return f" in {_in_words(ended - self.message.age_from)}"
+        return gettext(" in %(period)s", period=_in_words(ended - self.message.age_from))
 
 
 def capital(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
+def _whole_minute(moment: datetime) -> datetime:
+    """The first one that is not before `moment`: what is due in half a minute does not wait until now."""
+    begun = moment.replace(second=0, microsecond=0)
+    return begun if begun == moment else begun + timedelta(minutes=1)
+
+
 def _in_words(period: timedelta) -> str:
     seconds = max(0, int(period.total_seconds()))
-    for unit, size in (("days", _DAY), ("hours", _HOUR), ("minutes", _MINUTE)):
-        if seconds >= 2 * size:
-            return f"{seconds // size} {unit}"
-    return "two minutes"
+    if seconds >= 2 * _DAY:
+        return ngettext("%(num)s day", "%(num)s days", seconds // _DAY)
+    if seconds >= 2 * _HOUR:
+        return ngettext("%(num)s hour", "%(num)s hours", seconds // _HOUR)
+    if seconds >= 2 * _MINUTE:
+        return ngettext("%(num)s minute", "%(num)s minutes", seconds // _MINUTE)
+    return gettext("two minutes")

@@ -15,13 +15,14 @@ from appliance.db.models import AuditEntry, SenderAccount
 from appliance.db.models.event import Event, EventKind, of_account
 from appliance.db.models.message import Reason
 from appliance.db.models.sender_account import BUILT_IN_MAILBOX_ID, TransportKind
-from appliance.db.queries import outbox
+from appliance.db.queries import accounts, outbox
 from appliance.db.types import new_id
 from appliance.errors import FieldError, InvalidInput, NotFound, WrongState
 from appliance.mail import addresses
 from appliance.mail.addresses import InvalidAddress
-from appliance.services import account_days, audit
+from appliance.services import account_days, account_order, audit
 from appliance.services.messages import Messages
+from appliance.services.permission import Permission, needs
 
 DEFAULT_PORTS: Mapping[str, int] = {"none": 25, "starttls": 587, "tls": 465}
 WAITING_FOR_ACCOUNTS = (Reason.QUOTA, Reason.PAUSED, Reason.BREAKER, Reason.NO_ACCOUNT)
@@ -63,6 +64,7 @@ class SenderAccounts:
 
         self._database.write(write)
 
+    @needs(Permission.ADMINISTER)
     def create(self, form: AccountForm) -> str:
         """Returns the new account's id. Raises InvalidInput with every wrong field."""
         form = check(form)
@@ -78,6 +80,7 @@ class SenderAccounts:
         self._messages.release_held(WAITING_FOR_ACCOUNTS)
         return account_id
 
+    @needs(Permission.ADMINISTER)
     def change(self, account_id: str, changes: Mapping[str, Any]) -> None:
         """Sets the given fields of `AccountForm`. Raises NotFound, InvalidInput."""
         now = self._clock()
@@ -98,14 +101,42 @@ class SenderAccounts:
         self._database.write(write)
         self._messages.release_held((*WAITING_FOR_ACCOUNTS, Reason.ACCOUNT_GONE))
 
+    @needs(Permission.ADMINISTER)
     def pause(self, account_id: str) -> None:
         self._set_active(account_id, active=False)
 
+    @needs(Permission.ADMINISTER)
     def resume(self, account_id: str) -> None:
         """Also closes its breaker: the person says that it works again."""
         self._set_active(account_id, active=True)
         self._messages.release_held(WAITING_FOR_ACCOUNTS)
 
+    @needs(Permission.ADMINISTER)
+    def move(self, account_id: str, *, up: bool) -> None:
+        """One place in the order in which accounts are used; at its end, nothing happens.
+
+        Raises:
+            NotFound: there is no such account.
+            WrongState: priorities are used up at that end.
+        """
+        now = self._clock()
+        row = audit.entry("account.moved", account_id, {}, now)
+
+        def write(session: Session) -> None:
+            account = _existing(session, account_id)
+            standing = [
+                (one.id, one.priority) for one in accounts.by_priority(session) if one.id != BUILT_IN_MAILBOX_ID
+            ]
+            changed = (account_order.moved_up if up else account_order.moved_down)(standing, account_id)
+            for one, priority in changed.items():
+                _existing(session, one).priority = priority
+            if changed:
+                detail = {"name": account.name, "up": up, "priorities": dict(changed)}
+                AuditEntry.note(session, row | {"detail": detail})
+
+        self._database.write(write)
+
+    @needs(Permission.ADMINISTER)
     def delete(self, account_id: str) -> None:
         """Its history stays. Messages that asked for it are held for a person. Raises NotFound, WrongState."""
         if account_id == BUILT_IN_MAILBOX_ID:

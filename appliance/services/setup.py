@@ -7,9 +7,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from pathlib import Path
 
 from appliance.clock import Clock
+from appliance.config import setup_link
 from appliance.services import audit
+from appliance.services.permission import Role
 from appliance.services.users import Users
 
 
@@ -21,9 +24,13 @@ class TokenState(StrEnum):
 
 
 class Setup:
-    """The token lives in memory: a restart makes a new one, and nothing on disk gives it away."""
+    """The token lives in memory: a restart makes a new one, and nothing on disk gives it away.
 
-    def __init__(self, users: Users, *, minutes: int, clock: Clock) -> None:
+    With `data_dir`, a token that the command line has left there does as well.
+    """
+
+    def __init__(self, users: Users, *, minutes: int, clock: Clock, data_dir: Path | None = None) -> None:
+        self._data_dir = data_dir
         self._users = users
         self._minutes = minutes
         self._clock = clock
@@ -45,6 +52,8 @@ class Setup:
         """An expired token is replaced, and the new link announced, so that a late reader is not locked out."""
         if self._users.exist():
             return TokenState.DONE
+        if self._data_dir is not None and setup_link.opens(self._data_dir, token, self._clock()):
+            return TokenState.GOOD
         with self._lock:
             expired = self._expires_at is None or self._clock() >= self._expires_at
             matches = bool(self._token) and hmac.compare_digest(token.encode(), self._token.encode())
@@ -58,10 +67,12 @@ class Setup:
         state = self.check(token)
         if state is not TokenState.GOOD:
             return state
-        with audit.act_as(replace(audit.acting(), name="the setup link")):
+        with audit.act_as(replace(audit.acting(), name="the setup link", role=Role.ADMINISTRATOR)):
             user_id = self._users.create(name, password, first=True)
         with self._lock:
             self._token, self._expires_at = "", None
+        if self._data_dir is not None:
+            setup_link.forget(self._data_dir)
         return user_id
 
     def _renew(self) -> None:

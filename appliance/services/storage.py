@@ -17,7 +17,7 @@ class Storage:
 
     def trouble(self) -> str:
         """Why the last write was not kept; empty when it was."""
-        return self._database.writer.trouble
+        return self._database.damage or self._database.writer.trouble
 
     def look_again(self) -> None:
         """While there is trouble: tries a small write, so that nobody has to post a message to find that it is over."""

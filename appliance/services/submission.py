@@ -6,24 +6,31 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import structlog
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from appliance.clock import Clock
 from appliance.db.database import Database
-from appliance.errors import FieldError, InvalidInput, QuotaUsedUp
+from appliance.errors import FieldError, InvalidInput, LimitReached, QuotaUsedUp
 from appliance.services import admission, allowance, idempotency, storing
+from appliance.services.allowance import Refused
 from appliance.services.idempotency import Once
 from appliance.services.outbox import Outbox
+from appliance.services.permission import Permission, needs
 from appliance.services.submit_message import Accepted, SubmitMessage, Submitter
 
 __all__ = ["Accepted", "Submission", "SubmitMessage", "Submitter"]
 
 UTC = ZoneInfo("UTC")
 
+log = structlog.get_logger(__name__)
+
 
 class Submission:
     """`fill` gives a message that names a template its content, and returns any other as it is.
+
+    `require_room` raises DiskFull or QueueFull when so many messages more have no room.
 
     `zone`: where the days of API keys' quotas begin at midnight.
     """
@@ -37,6 +44,7 @@ class Submission:
         clock: Clock,
         zone: ZoneInfo = UTC,
         fill: Callable[[SubmitMessage], SubmitMessage] = lambda command: command,
+        require_room: Callable[[int], None] = lambda _: None,
     ) -> None:
         self._database = database
         self._outbox = outbox
@@ -44,7 +52,9 @@ class Submission:
         self._hostname = hostname
         self._clock = clock
         self._zone = zone
+        self._require_room = require_room
 
+    @needs(Permission.OPERATE)
     def submit(self, command: SubmitMessage, submitter: Submitter, idempotency_key: str | None = None) -> Accepted:
         """Durable when it returns.
 
@@ -53,9 +63,17 @@ class Submission:
             NotAllowed: its key may not send from that address, or through that account.
             QuotaUsedUp: its key may submit no more today.
             IdempotencyKeyReused: the key came before with another body.
+            QueueFull, DiskFull: there is no room for another one.
             StorageUnavailable: nothing was accepted.
         """
         once = _once(command, submitter, idempotency_key) if idempotency_key else None
+        try:
+            self._require_room(1)
+        except LimitReached:
+            earlier = self._earlier(once)  # what was accepted is not refused when it is asked for again
+            if earlier is None:
+                raise
+            return earlier
         if command.template is not None:
             earlier = self._earlier(once)  # before it is rendered: the template may have changed, or be gone
             if earlier is not None:
@@ -68,6 +86,7 @@ class Submission:
             # on a database server two posts with one key can race: the second finds the first's answer
             accepted = self._store(command, submitter, once)
         self._outbox.notify()
+        log.debug("message accepted", message=accepted.id, request_id=submitter.request_id)
         return accepted
 
     def faults(self, command: SubmitMessage) -> list[FieldError]:
@@ -99,12 +118,13 @@ class Submission:
         now = self._clock()
         message = storing.named(command, self._hostname)
 
-        def write(session: Session) -> Accepted | QuotaUsedUp:
+        def write(session: Session) -> Accepted | Refused:
             earlier = idempotency.earlier_answer(session, once, now) if once else None
             if earlier is not None:
                 return _replayed(earlier)
-            allowance.require(command, submitter.limits)
-            _admit(session, command, now)
+            wrong = allowance.faults(command, submitter.limits, admission.accounts_named(session, [command]), now)
+            if wrong:
+                return allowance.refusal(wrong)
             quota = allowance.take(session, submitter, 1, now, self._zone)
             if isinstance(quota, QuotaUsedUp):
                 return quota
@@ -118,12 +138,6 @@ class Submission:
 
 def _once(command: SubmitMessage, submitter: Submitter, key: str) -> Once:
     return Once(submitter.api_key_id or "", key, idempotency.hash_of(asdict(command)))
-
-
-def _admit(session: Session, command: SubmitMessage, now: datetime) -> None:
-    errors = admission.errors(command, admission.accounts_named(session, [command]), now)
-    if errors:
-        raise InvalidInput(errors)
 
 
 def _answer(accepted: Accepted) -> dict[str, Any]:

@@ -36,7 +36,7 @@ def header() -> str:
 def line(suppression: Suppression) -> str:
     moments = (suppression.created_at, suppression.expires_at)
     cells = (suppression.address, suppression.reason, suppression.source, *map(_moment, moments))
-    return _line(tuple(_shielded(cell) for cell in cells))
+    return _line(tuple(shielded(cell) for cell in cells))
 
 
 def read(content: bytes, now: datetime) -> tuple[list[Entry], list[Refusal]]:
@@ -111,7 +111,7 @@ def _expiry(text: str) -> datetime | None:
         raise InvalidInput([FieldError("expires_at", f"expires_at: {error}")]) from error
 
 
-def _shielded(cell: str) -> str:
+def shielded(cell: str) -> str:
     """One apostrophe more for a cell that has one already, so that reading it back takes away what was added."""
     return f"'{cell}" if cell.startswith((*_FORMULA, "'")) else cell
 

@@ -16,6 +16,7 @@ from appliance.db.queries import suppressions
 from appliance.errors import NotFound
 from appliance.mail.addresses import InvalidAddress
 from appliance.services import audit, suppression_csv
+from appliance.services.permission import Permission, needs
 from appliance.services.suppression_csv import Refusal
 from appliance.services.suppression_entry import canonical, checked
 from appliance.services.suppression_release import SuppressionRelease
@@ -61,6 +62,7 @@ class Suppressions:
         self._run_native = run_native
         self._clock = clock
 
+    @needs(Permission.OPERATE)
     def add(
         self, address: str, reason: str = "", *, source: SuppressionSource, expires_at: datetime | None = None
     ) -> str:
@@ -85,6 +87,7 @@ class Suppressions:
 
         return self._database.write(write)
 
+    @needs(Permission.OPERATE)
     def remove(self, key: str, *, release: bool = False) -> Removal:
         """Takes off an entry by its id, address or domain. `release`: what it stopped goes out, to whom it was stopped.
 
@@ -103,6 +106,7 @@ class Suppressions:
             return replace(removal, job_id=self._release.later(removal.id, removal.address, removal.stopped))
         return replace(removal, released=self._release.now(removal.id))
 
+    @needs(Permission.OPERATE)
     def import_csv(self, content: bytes) -> Imported:
         """An entry for each row that is right; `suppression_csv.read` says how they look. Harmless twice.
 

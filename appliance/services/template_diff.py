@@ -2,12 +2,35 @@
 
 import difflib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import zip_longest
 from typing import Any
 
 from appliance.db.models import TemplateVersion
 
 MOST_LINES = 4000  # difflib needs quadratic time
+CONTEXT = 3  # lines that stand around a change
+
+
+class RowKind(StrEnum):
+    SAME = "same"
+    CHANGED = "changed"
+    REMOVED = "removed"
+    ADDED = "added"
+    GAP = "gap"  # lines between two changes are left out
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A line of both versions beside each other, with its number in each; None where one has no such line."""
+
+    kind: RowKind
+    old_number: int | None = None
+    old: str | None = None
+    new_number: int | None = None
+    new: str | None = None
 
 
 def between(old: TemplateVersion, new: TemplateVersion) -> dict[str, str]:
@@ -19,6 +42,35 @@ def between(old: TemplateVersion, new: TemplateVersion) -> dict[str, str]:
         for name in names
         if before.get(name, "") != after.get(name, "")
     }
+
+
+def side_by_side(old: TemplateVersion, new: TemplateVersion) -> dict[str, list[Row]]:
+    """The rows of each part that differs."""
+    before, after = dict(_parts(old)), dict(_parts(new))
+    return {name: list(_rows(before.get(name, ""), after.get(name, ""))) for name in between(old, new)}
+
+
+def _rows(before: str, after: str) -> Iterator[Row]:
+    old, new = _lines(before), _lines(after)
+    matcher = difflib.SequenceMatcher(None, old, new, autojunk=False)
+    for index, group in enumerate(matcher.get_grouped_opcodes(CONTEXT)):
+        if index:
+            yield Row(RowKind.GAP)
+        for tag, old_from, old_to, new_from, new_to in group:
+            pairs = zip_longest(_numbered(old, old_from, old_to), _numbered(new, new_from, new_to))
+            yield from (_row(tag == "equal", one, other) for one, other in pairs)
+
+
+def _numbered(lines: Sequence[str], start: int, end: int) -> list[tuple[int, str]]:
+    return [(number + 1, lines[number]) for number in range(start, end)]
+
+
+def _row(same: bool, old: tuple[int, str] | None, new: tuple[int, str] | None) -> Row:
+    if old is None:
+        return Row(RowKind.ADDED, None, None, *(new or ()))
+    if new is None:
+        return Row(RowKind.REMOVED, *old)
+    return Row(RowKind.SAME if same else RowKind.CHANGED, *old, *new)
 
 
 def _parts(version: TemplateVersion) -> Iterator[tuple[str, str]]:

@@ -1,8 +1,8 @@
 """What a person says of a template, and what is wrong with it."""
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Set
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from appliance.config.settings import LimitsSettings
@@ -23,6 +23,7 @@ __all__ = [
     "check",
     "check_slug",
     "content_of",
+    "faults",
     "form_of",
 ]
 
@@ -82,18 +83,31 @@ def canonical_locale(text: str) -> str:
 
 def check_slug(slug: str) -> None:
     """Raises InvalidInput."""
+    if errors := list(_slug_errors(slug)):
+        raise InvalidInput(errors)
+
+
+def check(form: TemplateForm, reason: str, limits: LimitsSettings, *, slug: str | None = None) -> None:
+    """Compiles every part, which may take a second. Raises InvalidInput with every wrong field."""
+    if errors := faults(form, reason, limits, slug=slug):
+        raise InvalidInput(errors)
+
+
+def faults(
+    form: TemplateForm, reason: str, limits: LimitsSettings, *, slug: str | None = None, all_declared: bool = True
+) -> list[FieldError]:
+    """Every wrong field. `all_declared` False: `form` may lack declarations, so none is missed in what it says."""
+    errors = [*_slug_errors(slug)] if slug is not None else []
+    errors += [*_name_errors(form, reason), *template_variables.check(form.variables)]
+    too_large = list(_size_errors(form, limits))
+    declared = {variable.name for variable in form.variables} if all_declared else None
+    return [*errors, *too_large, *_source_errors(form, declared, compiled=not too_large)]
+
+
+def _slug_errors(slug: str) -> Iterator[FieldError]:
     if not _SLUG.match(slug) or len(slug) > LONGEST_SLUG:
         remedy = f"Use lower-case letters and digits with single dashes between, {LONGEST_SLUG} characters at most."
-        raise InvalidInput([FieldError("slug", remedy)])
-
-
-def check(form: TemplateForm, reason: str, limits: LimitsSettings) -> None:
-    """Compiles every part, which may take a second. Raises InvalidInput with every wrong field."""
-    errors = [*_name_errors(form, reason), *template_variables.check(form.variables), *_size_errors(form, limits)]
-    if not any(error.code == "too_large" for error in errors):
-        errors += _source_errors(form)
-    if errors:
-        raise InvalidInput(errors)
+        yield FieldError("slug", remedy)
 
 
 def _name_errors(form: TemplateForm, reason: str) -> Iterator[FieldError]:
@@ -113,44 +127,61 @@ def _size_errors(form: TemplateForm, limits: LimitsSettings) -> Iterator[FieldEr
         yield FieldError("html" if form.html else "text", f"{remedy} ([limits] template_kb).", "too_large")
 
 
-def _source_errors(form: TemplateForm) -> Iterator[FieldError]:
-    declared = {variable.name for variable in form.variables}
-    yield from _errors_of(form.source(), "", declared)
-    for locale, source in form.locales.items():
+def _source_errors(form: TemplateForm, declared: Set[str] | None, *, compiled: bool) -> Iterator[FieldError]:
+    yield from _errors_of(form.source(), "", declared, compiled)
+    for locale, source in list(form.locales.items())[:MOST_LOCALES]:
         try:
             wrong = "" if canonical_locale(locale) == locale else f"write it {canonical_locale(locale)}"
         except ValueError as error:
             wrong = str(error)
         if wrong:
             yield FieldError(f"locales.{locale[:20]}", f"{wrong[:1].upper()}{wrong[1:]}.")
-        yield from _errors_of(source, f"locales.{locale[:20]}.", declared)
+        yield from _errors_of(source, f"locales.{locale[:20]}.", declared, compiled)
 
 
-def _errors_of(source: Source, prefix: str, declared: set[str]) -> Iterator[FieldError]:
-    wrong = list(_text_errors(source, prefix))
-    yield from wrong
-    if wrong:
-        return
+def _errors_of(source: Source, prefix: str, declared: Set[str] | None, compiled: bool) -> Iterator[FieldError]:
+    """A part that is wrong in one way is looked at no further; the others are."""
+    wrong = list(_text_errors(source))
+    if compiled:
+        wrong += _compiler_errors(_without(source, wrong))
+        wrong += _undeclared_errors(_without(source, wrong), declared) if declared is not None else ()
+    yield from (replace(error, field=f"{prefix}{error.field}") for error in wrong)
+
+
+def _without(source: Source, wrong: Iterable[FieldError]) -> Source:
+    parts = {error.field for error in wrong}
+    return Source(
+        "" if "subject" in parts else source.subject,
+        None if "html" in parts else source.html,
+        None if "text" in parts else source.text,
+    )
+
+
+def _compiler_errors(source: Source) -> list[FieldError]:
     try:
         compile_template(source)
     except InvalidTemplate as error:
-        for fault in error.faults:
-            yield FieldError(f"{prefix}{fault.part}", f"{str(fault)[:1].upper()}{str(fault)[1:]}.")
-        return
-    for part, names in names_used(source).items():
-        for name in sorted(names - declared):
-            yield FieldError(f"{prefix}{part}", f"It uses the variable {name!r}, which is not declared.")
+        return [FieldError(one.part, f"{str(one)[:1].upper()}{str(one)[1:]}.") for one in error.faults]
+    return []
 
 
-def _text_errors(source: Source, prefix: str) -> Iterator[FieldError]:
+def _undeclared_errors(source: Source, declared: Set[str]) -> list[FieldError]:
+    return [
+        FieldError(part, f"It uses the variable {name!r}, which is not declared.")
+        for part, names in names_used(source).items()
+        for name in sorted(names - declared)
+    ]
+
+
+def _text_errors(source: Source) -> Iterator[FieldError]:
     if source.html is None and source.text is None:
-        yield FieldError(f"{prefix}html", "Give 'html', 'text' or both.", "required")
+        yield FieldError("html", "Give 'html', 'text' or both.", "required")
     if not source.subject.strip():
-        yield FieldError(f"{prefix}subject", "Give a subject.", "required")
+        yield FieldError("subject", "Give a subject.", "required")
     if "\n" in source.subject or "\r" in source.subject:
-        yield FieldError(f"{prefix}subject", "It is one line.")
+        yield FieldError("subject", "It is one line.")
     for part, text in source.parts().items():
         try:
             intake.plain_text(text)
         except ValueError as error:
-            yield FieldError(f"{prefix}{part}", f"It {error}.")
+            yield FieldError(part, f"It {error}.")

@@ -15,9 +15,10 @@ from appliance.db.models import AuditEntry, Template, TemplateVersion
 from appliance.db.models.base import insert_rows
 from appliance.db.queries import templates
 from appliance.db.types import new_id
-from appliance.errors import Conflict, NotFound, WrongState
+from appliance.errors import Conflict, FieldError, NotFound, WrongState
 from appliance.services import audit
-from appliance.services.template_form import TemplateForm, check, check_slug, content_of
+from appliance.services.permission import Permission, needs
+from appliance.services.template_form import TemplateForm, check, content_of, faults
 
 RunNative = Callable[[Callable[[], Any]], Any]
 
@@ -31,6 +32,7 @@ class Templates:
         self._run_native = run_native
         self._clock = clock
 
+    @needs(Permission.OPERATE)
     def create(self, slug: str, form: TemplateForm, *, author: str, reason: str = "") -> str:
         """Version 1. Returns the template's id.
 
@@ -38,8 +40,7 @@ class Templates:
             InvalidInput: with every wrong field.
             Conflict: there is one with this slug.
         """
-        check_slug(slug)
-        self._check(form, reason)
+        self._check(form, reason, slug)
         template_id, now = new_id("tpl"), self._clock()
         row = audit.entry("template.created", template_id, {"slug": slug}, now)
 
@@ -57,6 +58,7 @@ class Templates:
             raise Conflict(f"There is a template {slug!r} already. Choose another slug, or change that one.") from error
         return template_id
 
+    @needs(Permission.OPERATE)
     def change(
         self, slug: str, form: TemplateForm, *, author: str, reason: str = "", base_version: int | None = None
     ) -> bool:
@@ -85,6 +87,7 @@ class Templates:
 
         return self._database.write(write)
 
+    @needs(Permission.OPERATE)
     def roll_back(self, slug: str, number: int, *, author: str, reason: str = "") -> int:
         """Makes what version `number` said the newest version; returns the new one's number.
 
@@ -106,6 +109,7 @@ class Templates:
 
         return self._database.write(write)
 
+    @needs(Permission.OPERATE)
     def delete(self, slug: str) -> None:
         """Frees the slug. Messages made from it keep their content and can still name it. Raises NotFound."""
         now = self._clock()
@@ -119,8 +123,16 @@ class Templates:
 
         self._database.write(write)
 
-    def _check(self, form: TemplateForm, reason: str) -> None:
-        self._run_native(partial(check, form, reason, self._limits))
+    def faults(
+        self, form: TemplateForm, reason: str, *, slug: str | None, all_declared: bool = True
+    ) -> list[FieldError]:
+        """What `create`, or without a `slug` `change`, would find wrong with the fields. Stores nothing."""
+        look = partial(faults, form, reason, self._limits, slug=slug, all_declared=all_declared)
+        found: list[FieldError] = self._run_native(look)
+        return found
+
+    def _check(self, form: TemplateForm, reason: str, slug: str | None = None) -> None:
+        self._run_native(partial(check, form, reason, self._limits, slug=slug))
 
 
 def _rename(session: Session, template: Template, name: str, now: datetime) -> bool:

@@ -60,14 +60,17 @@ class Transports:
         Raises:
             AccountTransportError: the stored password cannot be read.
         """
-        server = SmtpServer(
+        return SmtpTransport(self.server(account), self._settings, self._hostname)
+
+    def server(self, account: SenderAccount) -> SmtpServer:
+        """Where its messages are handed in, and how. Raises AccountTransportError as `smtp`."""
+        return SmtpServer(
             host=account.host,
             port=account.port,
             security=account.security,  # type: ignore[arg-type]
             username=account.username,
             password=self._password(account),
         )
-        return SmtpTransport(server, self._settings, self._hostname)
 
     def _password(self, account: SenderAccount) -> str:
         try:

@@ -24,6 +24,9 @@ from appliance.services.webhook_record import Tried
 from appliance.webhooks import signature
 from appliance.webhooks.post import Answer, Poster, Rules
 
+NOT_ACCEPTED = "not_accepted"
+OUTCOMES = (DeliveryState.DELIVERED, NOT_ACCEPTED)
+
 log = structlog.get_logger(__name__)
 
 
@@ -54,6 +57,7 @@ class WebhookCourier:
         self._lease = timedelta(seconds=lease_seconds)
         self._draining = draining
         self._clock = clock
+        self.outcomes: Counter[str] = Counter()  # of attempts, since the process started
         self.on_free: Callable[[], None] = lambda: None
 
     def send(self, delivery_ids: Sequence[str], claim_id: str) -> dict[str, int]:
@@ -94,6 +98,7 @@ class WebhookCourier:
                     continue
                 tried = self._attempt(poster, batch.endpoint, delivery)
                 tally[_state(tried)] += 1
+                self.outcomes[_state(tried)] += 1
         self._record_and_begin(batch, tried, None)
         return tally
 
@@ -143,7 +148,7 @@ def _release(claim_id: str, now: datetime, session: Session) -> int:
 
 
 def _state(tried: Tried) -> str:
-    return DeliveryState.DELIVERED if tried.answer.accepted else "not_accepted"
+    return DeliveryState.DELIVERED if tried.answer.accepted else NOT_ACCEPTED
 
 
 def _log(endpoint: WebhookEndpoint, tried: Tried | None, paused: str) -> None:

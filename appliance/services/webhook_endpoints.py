@@ -15,6 +15,7 @@ from appliance.db.queries import webhooks
 from appliance.db.types import new_id
 from appliance.errors import NotFound, WrongState
 from appliance.services import audit
+from appliance.services.permission import Permission, needs
 from appliance.services.webhook_form import EndpointForm, UrlRules, check
 from appliance.webhooks import signature
 
@@ -42,6 +43,12 @@ class WebhookEndpoints:
         self._most = most
         self._clock = clock
 
+    @needs(Permission.ADMINISTER)
+    def require_right(self, form: EndpointForm) -> None:
+        """Raises InvalidInput with every wrong field."""
+        check(form, self._rules)
+
+    @needs(Permission.ADMINISTER)
     def create(self, form: EndpointForm, *, api_key_id: str | None = None) -> NewSecret:
         """Raises InvalidInput with every wrong field, WrongState when there are too many."""
         form = check(form, self._rules)
@@ -58,6 +65,7 @@ class WebhookEndpoints:
         self._database.write(write)
         return made
 
+    @needs(Permission.ADMINISTER)
     def change(self, endpoint_id: str, changes: Mapping[str, Any], *, api_key_id: str | None = None) -> None:
         """Sets the given fields of `EndpointForm`. Raises NotFound, InvalidInput."""
         now = self._clock()
@@ -75,6 +83,7 @@ class WebhookEndpoints:
 
         self._database.write(write)
 
+    @needs(Permission.ADMINISTER)
     def pause(self, endpoint_id: str, *, api_key_id: str | None = None) -> None:
         """What happens from now on is kept for it for a day. Pausing twice changes nothing. Raises NotFound."""
         now = self._clock()
@@ -87,6 +96,7 @@ class WebhookEndpoints:
 
         self._database.write(write)
 
+    @needs(Permission.ADMINISTER)
     def resume(self, endpoint_id: str, *, api_key_id: str | None = None) -> None:
         """What waited for it goes out. Resuming twice changes nothing. Raises NotFound."""
         row = audit.entry("webhook.resumed", endpoint_id, {}, self._clock())
@@ -98,6 +108,7 @@ class WebhookEndpoints:
 
         self._database.write(write)
 
+    @needs(Permission.ADMINISTER)
     def replace_secret(self, endpoint_id: str, *, api_key_id: str | None = None) -> NewSecret:
         """Both secrets sign for a day, so that a receiver can change over in its own time. Raises NotFound."""
         made = NewSecret(endpoint_id, signature.new_secret())
@@ -113,6 +124,7 @@ class WebhookEndpoints:
         self._database.write(write)
         return made
 
+    @needs(Permission.ADMINISTER)
     def delete(self, endpoint_id: str, *, api_key_id: str | None = None) -> None:
         """At once it is told nothing more; its log goes with the next clean-up. Raises NotFound."""
         now = self._clock()

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -14,6 +14,7 @@ from appliance.services import webhook_fanout
 from appliance.webhooks import retry
 from appliance.webhooks.post import Answer
 
+NOTHING = timedelta(0)
 GONE = "The receiver answered 410 Gone, which means that it wants no more."
 DEAD = "A webhook was tried for a day without success, and the endpoint accepted no other one in that time."
 
@@ -41,8 +42,9 @@ def record(
         WebhookDelivery.deliver(session, tried.delivery.id, attempts=tried.number, now=now)
         WebhookEndpoint.note_success(session, endpoint.id)
         return ""
-    _note_failure(session, endpoint, tried)
-    given_up = not _defer(session, claim_id, tried, now, waits)
+    asked = retry.asked(tried.answer.retry_after, now)
+    _note_failure(session, endpoint, tried, asked if tried.answer.overloaded else NOTHING)
+    given_up = not _defer(session, claim_id, tried, now, waits, asked)
     reason = _pause(session, endpoint, tried, now, given_up=given_up)
     if reason:
         webhook_fanout.tell_of_pause(session, endpoint, reason, now)
@@ -63,7 +65,8 @@ def attempt(session: Session, tried: Tried) -> None:
     insert_rows(session, WebhookAttempt, row)
 
 
-def _note_failure(session: Session, endpoint: WebhookEndpoint, tried: Tried) -> None:
+def _note_failure(session: Session, endpoint: WebhookEndpoint, tried: Tried, asked: timedelta) -> None:
+    """`asked`: how long the receiver as a whole wants to be left alone."""
     present = session.get(WebhookEndpoint, endpoint.id)
     failures = present.failures if present is not None else endpoint.failures
     WebhookEndpoint.note_failure(
@@ -71,20 +74,22 @@ def _note_failure(session: Session, endpoint: WebhookEndpoint, tried: Tried) -> 
         endpoint.id,
         at=tried.started_at,
         known_failures=failures,
-        rest=retry.rest(failures + 1),
+        rest=max(retry.rest(failures + 1), asked),
         error=tried.answer.error,
     )
 
 
-def _defer(session: Session, claim_id: str, tried: Tried, now: datetime, waits: Sequence[int]) -> bool:
-    """False: it is given up."""
+def _defer(
+    session: Session, claim_id: str, tried: Tried, now: datetime, waits: Sequence[int], asked: timedelta
+) -> bool:
+    """False: it is given up. Never before the wait that the receiver `asked` for is over."""
     delivery, answer = tried.delivery, tried.answer
     due_at = None if answer.gone else retry.next_due(tried.number - delivery.attempts_before, now, waits)
     outcome: dict[str, Any] = {"claim_id": claim_id, "attempts": tried.number, "error": answer.error}
     if due_at is None:
         WebhookDelivery.fail(session, delivery.id, now=now, **outcome)
         return False
-    WebhookDelivery.defer(session, delivery.id, due_at=due_at, **outcome)
+    WebhookDelivery.defer(session, delivery.id, due_at=max(due_at, now + asked), **outcome)
     return True
 
 

@@ -17,6 +17,7 @@ from appliance.db.types import new_id
 from appliance.errors import NotFound, Unavailable, WrongState
 from appliance.services import audit, webhook_fanout, webhook_payload, webhook_record
 from appliance.services.pace import Pace
+from appliance.services.permission import Permission, needs
 from appliance.services.webhook_courier import WebhookCourier
 from appliance.services.webhook_record import Tried
 
@@ -46,6 +47,7 @@ class WebhookReplay:
         self._clock = clock
         self._tests = BoundedSemaphore(MOST_TESTS)
 
+    @needs(Permission.ADMINISTER)
     def test(self, endpoint_id: str, *, api_key_id: str | None = None) -> WebhookReport:
         """Sends an event `webhook.test` and waits for the answer, also while the endpoint is paused.
 
@@ -87,6 +89,7 @@ class WebhookReplay:
         answer = tried.answer
         return WebhookReport(row["id"], answer.accepted, answer.status, tried.duration_ms, answer.text, answer.error)
 
+    @needs(Permission.ADMINISTER)
     def one(self, delivery_id: str, *, api_key_id: str | None = None) -> None:
         """Sends a delivery once more, or now instead of later, under the same webhook-id.
 
@@ -110,6 +113,7 @@ class WebhookReplay:
         self._database.write(write)
         self._courier.on_free()
 
+    @needs(Permission.ADMINISTER)
     def failed_since(self, endpoint_id: str, since: datetime, *, api_key_id: str | None = None) -> int:
         """Sends again what failed of the events since then, step by step. Returns how many. Safe to repeat.
 

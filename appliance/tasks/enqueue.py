@@ -25,11 +25,14 @@ class BrokerUnavailable(Unavailable):
 def enqueue_claim(celery: Celery, message_ids: list[str], claim_id: str, high_priority: bool = False) -> None:
     """Has the worker deliver claimed messages; a high priority batch overtakes those that wait.
 
+    The task has the id of its claim, so that an attempt, which keeps that, leads to its task in the monitor.
+
     Raises:
         BrokerUnavailable: nothing was enqueued.
     """
     shown = _shown(message_ids, claim_id)
-    _publish(celery, SEND_TASK, (message_ids, claim_id), argsrepr=shown, high_priority=high_priority)
+    args = (message_ids, claim_id)
+    _publish(celery, SEND_TASK, args, argsrepr=shown, high_priority=high_priority, task_id=claim_id)
 
 
 def enqueue_webhooks(celery: Celery, delivery_ids: list[str], claim_id: str) -> None:
@@ -61,10 +64,18 @@ def enqueue_periodic(celery: Celery, key: str) -> None:
     _publish(celery, PERIODIC_TASKS[key], (), argsrepr="()", high_priority=True)
 
 
-def _publish(celery: Celery, name: str, args: tuple[Any, ...], *, argsrepr: str, high_priority: bool) -> None:
+def _publish(
+    celery: Celery,
+    name: str,
+    args: tuple[Any, ...],
+    *,
+    argsrepr: str,
+    high_priority: bool,
+    task_id: str | None = None,
+) -> None:
     priority = publish_priority(celery, high=high_priority)
     try:
-        celery.tasks[name].apply_async(args, priority=priority, argsrepr=argsrepr, kwargsrepr="{}")
+        celery.tasks[name].apply_async(args, task_id=task_id, priority=priority, argsrepr=argsrepr, kwargsrepr="{}")
     except OperationalError as error:
         raise BrokerUnavailable(f"The broker cannot be reached: {error}. Check [broker] url and the server.") from error
 

@@ -6,35 +6,43 @@ from appliance.tasks.services import BoundTask
 
 
 def reset_email_daily_counts(self: BoundTask) -> dict[str, Any]:
-    return self.app.services.periodic.run("reset_email_daily_counts")
+    return _run(self, "reset_email_daily_counts")
 
 
 def cleanup_expired_attachments(self: BoundTask) -> dict[str, Any]:
-    return self.app.services.periodic.run("cleanup_expired_attachments")
+    return _run(self, "cleanup_expired_attachments")
 
 
 def cleanup_expired_suppressions(self: BoundTask) -> dict[str, Any]:
-    return self.app.services.periodic.run("cleanup_expired_suppressions")
+    return _run(self, "cleanup_expired_suppressions")
 
 
 def prune_statistics(self: BoundTask) -> dict[str, Any]:
-    return self.app.services.periodic.run("prune_statistics")
+    return _run(self, "prune_statistics")
 
 
 def cleanup_webhooks(self: BoundTask) -> dict[str, Any]:
-    return self.app.services.periodic.run("cleanup_webhooks")
+    return _run(self, "cleanup_webhooks")
 
 
 def apply_retention(self: BoundTask) -> dict[str, Any]:
-    return self.app.services.periodic.run("apply_retention")
+    return _run(self, "apply_retention")
 
 
 def cleanup_finished_jobs(self: BoundTask) -> dict[str, Any]:
-    return self.app.services.periodic.run("cleanup_finished_jobs")
+    return _run(self, "cleanup_finished_jobs")
 
 
 def backup(self: BoundTask) -> dict[str, Any]:
-    return self.app.services.periodic.run("backup")
+    return _run(self, "backup")
+
+
+def _run(task: BoundTask, key: str) -> dict[str, Any]:
+    return task.app.services.periodic.run(key, task.request.id or "")
+
+
+def check_certificates(self: BoundTask) -> dict[str, Any]:
+    return self.app.services.periodic.run("check_certificates")
 
 
 PERIODIC_FUNCTIONS = (
@@ -46,6 +54,7 @@ PERIODIC_FUNCTIONS = (
     cleanup_webhooks,
     apply_retention,
     backup,
+    check_certificates,
 )
 
 PERIODIC_TASKS = {function.__name__: f"{__name__}.{function.__name__}" for function in PERIODIC_FUNCTIONS}

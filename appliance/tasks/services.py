@@ -9,8 +9,8 @@ class Delivery(Protocol):
 
 
 class Periodic(Protocol):
-    def run(self, key: str) -> dict[str, Any]:
-        """Does the periodic piece of work that `[schedule] key` times, and records that it ran."""
+    def run(self, key: str, task_id: str = "") -> dict[str, Any]:
+        """Does the periodic piece of work that `[schedule] key` times, and records that it ran, and as which task."""
 
 
 class WebhookCourier(Protocol):
@@ -41,8 +41,17 @@ class ServingApp(Protocol):
     services: TaskServices
 
 
+class TaskRequest(Protocol):
+    @property
+    def id(self) -> str | None:
+        """None where a task is called without a worker."""
+
+
 class BoundTask(Protocol):
     """The `self` of a task."""
 
     @property
     def app(self) -> ServingApp: ...
+
+    @property
+    def request(self) -> TaskRequest: ...

@@ -23,17 +23,17 @@ def as_caller(caller: Caller) -> None:
     _become(kind, caller.api_key_id, caller.name)
 
 
-def as_user(user_id: str, name: str) -> None:
+def as_user(user_id: str, name: str, role: str) -> None:
     """From here on the request is the doing of a person who is signed in."""
-    _become(ActorKind.USER, user_id, name)
+    _become(ActorKind.USER, user_id, name, role)
 
 
 def _begin() -> None:
     _become(ActorKind.ANONYMOUS, "", "somebody who is not signed in")
 
 
-def _become(kind: ActorKind, actor_id: str, name: str) -> None:
-    audit.become(Actor(kind, actor_id, name, request.remote_addr or "", g.request_id))
+def _become(kind: ActorKind, actor_id: str, name: str, role: str | None = None) -> None:
+    audit.become(Actor(kind, actor_id, name, request.remote_addr or "", g.request_id, role))
 
 
 def _end(_error: BaseException | None) -> None:

@@ -1,7 +1,7 @@
 """What the views are handed: use cases, reads, and what the running appliance can tell of itself."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from flask import current_app
 
 from appliance.clock import Clock
+from appliance.config.log_ring import LogQuery, LogRecord
 from appliance.config.settings import Settings
 from appliance.db.database import ReadSession
 from appliance.health import Health
@@ -29,6 +30,10 @@ class Telemetry:
     histograms: Callable[[], Mapping[str, Histogram]] = dict
     tasks: Callable[[], Mapping[str, int]] = dict
     """Of the worker, counted by what became of them."""
+    logs: Callable[[LogQuery], Sequence[LogRecord]] = lambda _query: ()
+    """The latest lines of the log, oldest first (`appliance/config/log_ring.py`)."""
+    log_components: Callable[[], Sequence[str]] = tuple
+    """Those that `logs` has lines of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +61,10 @@ class WebContext:
     clock: Clock
     zone: ZoneInfo
     started_at: datetime
+    run_native: Callable[[Callable[[], Any]], Any] = lambda work: work()
+    """Has a thread of the system do what would hold everybody else up."""
+    sources: Mapping[str, str] = field(default_factory=dict)
+    """Where each setting that is not a default came from, as `Loaded.sources` (appliance/config/loader.py)."""
 
 
 def web() -> WebContext:

@@ -17,15 +17,17 @@ blueprint = Blueprint("health", __name__, url_prefix="/health")
 
 @blueprint.get("")
 def show() -> tuple[Response, int]:
-    """`ok`, `degraded` (mail flows, something else is broken) or `failing`."""
+    """`ok`, `degraded` (mail flows, something else is broken, or no new mail is taken) or `failing`."""
     components = web().telemetry.health()
     database = _database()
-    status = _overall(components, database_ok=database["ok"])
+    intake = _intake()
+    status = _overall(components, database_ok=database["ok"], intake_ok=intake["ok"])
     body = {
         "status": status,
         "version": __version__,
         "components": [component(health) for health in components],
         "database": database,
+        "intake": intake,
     }
     return jsonify(body), HTTPStatus.SERVICE_UNAVAILABLE if status == "failing" else HTTPStatus.OK
 
@@ -42,16 +44,24 @@ def ready() -> tuple[Response, int]:
     failing = [health.name for health in web().telemetry.health() if not health.ok and health.name not in DISPENSABLE]
     if not _database()["ok"]:
         failing.append("database")
+    if not _intake()["ok"]:
+        failing.append("intake")
     if failing:
         return jsonify({"status": "unavailable", "failing": failing}), HTTPStatus.SERVICE_UNAVAILABLE
     return jsonify({"status": "ok"}), HTTPStatus.OK
 
 
-def _overall(components: list[Health], *, database_ok: bool) -> str:
+def _overall(components: list[Health], *, database_ok: bool, intake_ok: bool) -> str:
     broken = [health.name for health in components if not health.ok]
     if not database_ok or any(name not in DISPENSABLE for name in broken):
         return "failing"
-    return "degraded" if broken else "ok"
+    return "degraded" if broken or not intake_ok else "ok"
+
+
+def _intake() -> dict[str, Any]:
+    """Whether there is room for new mail. That of before goes out in either case."""
+    short = web().services.capacity.short()
+    return {"ok": short is None, "detail": short.sentence if short else ""}
 
 
 def _database() -> dict[str, Any]:

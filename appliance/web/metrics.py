@@ -17,6 +17,7 @@ from appliance.web.api import limits
 from appliance.web.api.authentication import authenticate, needs
 from appliance.web.context import WebContext
 from appliance.web.metric_families import State
+from appliance.web.metric_webhooks import WebhookState
 
 blueprint = Blueprint("metrics", __name__)
 blueprint.before_request(authenticate)
@@ -37,6 +38,7 @@ class _Meters:
     def __init__(self, context: WebContext) -> None:
         self.registry = CollectorRegistry()
         self.registry.register(State(context))
+        self.registry.register(WebhookState(context))
         ProcessCollector(registry=self.registry)
         labels = ["method", "route", "status"]
         self.requests = Counter("http_requests", "Requests.", labels, registry=self.registry)

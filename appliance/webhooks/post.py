@@ -16,16 +16,21 @@ from appliance.webhooks.network import NetworkPolicy
 SHOWN_BYTES = 1024
 MOST_BYTES = 64 * 1024  # of an answer that is read to its end, for the sake of the connection; a longer one is cut off
 GONE = 410
+OVERLOADED = (429, 503)
 _CONTROL = dict.fromkeys((*range(9), 11, 12, *range(14, 32), 127))
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """`status` None: there was none, and `error` says why. `text`: the first SHOWN_BYTES of its body."""
+    """`status` None: there was none, and `error` says why. `text`: the first SHOWN_BYTES of its body.
+
+    `retry_after`: that header as it came, of an answer that did not accept.
+    """
 
     status: int | None
     text: str = ""
     error: str = ""
+    retry_after: str = ""
 
     @property
     def accepted(self) -> bool:
@@ -35,6 +40,11 @@ class Answer:
     def gone(self) -> bool:
         """The receiver says that it wants no more (RFC 9110 section 15.5.11)."""
         return self.status == GONE
+
+    @property
+    def overloaded(self) -> bool:
+        """The receiver as a whole wants less (429, RFC 6585 section 4) or is away for now (503)."""
+        return self.status in OVERLOADED
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +101,9 @@ class Poster:
         http.sock = self._line
         http.request("POST", _target(self._url), body, {"Host": _authority(self._url), **headers})
         response = http.getresponse()
-        return Answer(response.status, self._read(response), _refusal(response.status))
+        refusal = _refusal(response.status)
+        retry_after = (response.getheader("Retry-After") or "").strip() if refusal else ""
+        return Answer(response.status, self._read(response), refusal, retry_after)
 
     def _read(self, response: HTTPResponse) -> str:
         """The status has come, so the answer is there: a body that breaks off or drips on does not change it."""

@@ -2,12 +2,14 @@
 
 import random
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 
 JITTER = 0.1  # of a wait, taken off it, so that what failed together does not come back together
 PATIENCE = 2  # failures in a row that say nothing of the endpoint yet
 SHORTEST_REST = 5.0  # seconds
 LONGEST_REST = 300.0
+LONGEST_ASKED = timedelta(hours=24)
 
 
 def next_due(
@@ -17,6 +19,21 @@ def next_due(
     if tries > len(waits):
         return None
     return now + timedelta(seconds=waits[tries - 1] * (1 - JITTER * rng()))
+
+
+def asked(retry_after: str, now: datetime) -> timedelta:
+    """How long a receiver wants to be left alone: its Retry-After (RFC 9110 section 10.2.3), seconds or a moment.
+
+    Not at all where there is none or it makes no sense, and never longer than a day.
+    """
+    if retry_after.isascii() and retry_after.isdecimal():
+        seconds = int(retry_after[:9]) if len(retry_after) < 10 else LONGEST_ASKED.total_seconds()
+        return min(timedelta(seconds=seconds), LONGEST_ASKED)
+    try:
+        until = parsedate_to_datetime(retry_after)
+    except (ValueError, OverflowError):
+        return timedelta(0)
+    return min(max(until.replace(tzinfo=until.tzinfo or UTC) - now, timedelta(0)), LONGEST_ASKED)
 
 
 def rest(failures: int) -> timedelta:

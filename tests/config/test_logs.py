@@ -2,13 +2,15 @@ import io
 import json
 import logging
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 import structlog
 
 from appliance.config import logs
-from appliance.config.settings import LogSettings
+from appliance.config.log_ring import RECENT, LogQuery
+from appliance.config.log_settings import LogSettings
 from tests.logging_state import logging_kept
 
 
@@ -134,6 +136,38 @@ def test_chatter_of_libraries_is_left_out(lines: Callable[..., list[str]]) -> No
             logging.getLogger(name).info("chatter")
 
     assert lines(do) == []
+
+
+def test_latest_lines_are_kept_as_they_were_written(lines: Callable[..., list[str]]) -> None:
+    before = RECENT.recent(LogQuery())[-1:]
+
+    def do() -> None:
+        with structlog.contextvars.bound_contextvars(request_id="req_of_a_test"):
+            structlog.get_logger("appliance.a.b").warning("to user@example.com", token="hunter2", n=1)
+            logging.getLogger("library").warning("theirs")
+            logging.getLogger("library").warning("%s and %s", 1)
+
+    lines(do, level="warning")
+
+    found = RECENT.recent(LogQuery(after=before[0].sequence if before else 0, limit=10))
+    assert [(one.level, one.component, one.event, one.request_id) for one in found[:2]] == [
+        ("warning", "a.b", "to u***@example.com", "req_of_a_test"),
+        ("warning", "library", "theirs", "req_of_a_test"),
+    ]
+    assert found[0].fields == {"token": "[redacted]", "n": "1"}
+    assert found[2].event == "%s and %s"
+
+
+def test_latest_lines_are_kept_once_however_many_places_they_are_written_to(
+    lines: Callable[..., list[str]], tmp_path: Path
+) -> None:
+    def do() -> None:
+        logs.keep_file(LogSettings(), tmp_path)
+        structlog.get_logger("once").warning("only once")
+
+    lines(do)
+
+    assert len(RECENT.recent(LogQuery(text="only once"))) == 1
 
 
 def test_closed_stream_is_no_error() -> None:

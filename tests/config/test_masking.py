@@ -18,6 +18,10 @@ from appliance.config.masking import masked, masked_value, one_line
         ("amqp://guest:p@ss:w0rd@host:5672//", "amqp://guest:***@host:5672//"),
         ("redis://:secret@host/0", "redis://:***@host/0"),
         ("no address @ all", "no address @ all"),
+        ("the key pr_Zm9yZ290dGVu-_x is unknown", "the key pr_*** is unknown"),
+        ("Authorization: Bearer abcdefgh.ijk, Basic YWRtaW46eA==", "Authorization: Bearer ***, Basic ***"),
+        ("signed with whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD.", "signed with whsec_***"),
+        ("a basic idea of a bearer token", "a basic idea of a bearer token"),
     ],
 )
 def test_text_keeps_no_address_and_no_password(text: str, expected: str) -> None:

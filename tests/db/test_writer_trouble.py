@@ -243,3 +243,32 @@ def fill(path: Path) -> None:
     with path.open("wb", buffering=0) as file, suppress(OSError):
         while True:
             file.write(b"x" * 4096)
+
+
+def test_while_one_write_waits_for_a_lock_that_was_too_long_before_others_are_told_at_once(
+    database_file: Path, native: ThreadPool
+) -> None:
+    engine = create_database_engine(f"sqlite:///{database_file}", DatabaseSettings())
+    timeouts = [50, 60_000]
+    event.listen(
+        engine, "connect", lambda connection, _: connection.execute(f"PRAGMA busy_timeout = {timeouts.pop(0)}")
+    )
+    writer = GroupCommitWriter(engine, native.apply)
+    writer.start()
+    other = locked_by_another(database_file)
+    with pytest.raises(StorageUnavailable, match="locked"):
+        writer.write(put("a"))
+    trying = gevent.spawn(writer.write, put("b"))
+    wait_until(lambda: not timeouts)
+
+    with pytest.raises(StorageUnavailable, match="locked"):
+        writer.write(put("c"))
+
+    assert not trying.ready()
+    other.rollback()
+    other.close()
+    trying.join(timeout=15)
+    assert trying.value == "b"
+    assert writer.write(put("d")) == "d"
+    writer.stop()
+    engine.dispose()

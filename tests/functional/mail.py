@@ -26,9 +26,12 @@ def post(appliance: Appliance, *to: str, **changes: Any) -> str:
     return str(answer["id"])
 
 
-def post_anyhow(appliance: Appliance, *to: str, key: str = "", **changes: Any) -> tuple[int, Any]:
+def post_anyhow(
+    appliance: Appliance, *to: str, key: str = "", idempotency_key: str = "", **changes: Any
+) -> tuple[int, Any]:
     body = {"to": list(to or ["ann@example.com"]), "subject": "Hello", "text": "Hello, Ann.", **changes}
-    return appliance.request("POST", "/api/v1/messages", key or appliance.local_token(), body)
+    once = {"Idempotency_Key": idempotency_key} if idempotency_key else {}
+    return appliance.request("POST", "/api/v1/messages", key or appliance.local_token(), body, **once)
 
 
 def message(appliance: Appliance, message_id: str) -> dict[str, Any]:

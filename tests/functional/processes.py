@@ -42,6 +42,8 @@ class Appliance:
             "ADMIN_PASSWORD": "correct horse battery",
             **(environment or {}),
         }
+        self.program = [sys.executable, str(RUN)]
+        """What is started; another one stands for the same appliance with a fault in it."""
         self.process: subprocess.Popen[bytes] | None = None
         self.port = 0
         self.flower_port = 0
@@ -58,7 +60,7 @@ class Appliance:
         """Starts the process and waits for nothing."""
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, str(RUN), "--config", str(self.config)],
+                [*self.program, "--config", str(self.config)],
                 env={**os.environ, **self.environment},
                 stdout=log,
                 stderr=log,
@@ -139,17 +141,25 @@ class Appliance:
     def memory(self) -> "psutil._common.pmem":
         return self.os_process().memory_full_info()
 
-    def _is_ready(self) -> bool:
+    def find_ports(self) -> bool:
+        """Whether it has said where it listens."""
         assert self.process is not None
-        if self.process.poll() is not None:
-            raise AssertionError(f"exit code {self.process.returncode}: {self.log.read_text()[-3000:]}")
         try:
             facts = json.loads((self.data_dir / "run.json").read_text())
             if facts["pid"] != self.process.pid:
                 return False
             self.port, self.flower_port = facts["web_port"], facts["flower_port"]
-            return self.request("GET", "/health/ready")[0] == 200
         except (OSError, ValueError, KeyError):
+            return False
+        return True
+
+    def _is_ready(self) -> bool:
+        assert self.process is not None
+        if self.process.poll() is not None:
+            raise AssertionError(f"exit code {self.process.returncode}: {self.log.read_text()[-3000:]}")
+        try:
+            return self.find_ports() and self.request("GET", "/health/ready")[0] == 200
+        except OSError:
             return False
 
 

@@ -3,85 +3,19 @@
 Whatever the browser complains about, on its console or on the network, fails the test.
 """
 
-import re
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from pathlib import Path
-
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Response, expect, sync_playwright
+from playwright.sync_api import Browser, expect
 
+from tests.functional.browser import PASSWORD, PHONE, address, browser, setup_link, sign_in, visit
 from tests.functional.conftest import MakeAppliance
 from tests.functional.mail import post, wait_for_status
 from tests.functional.processes import Appliance
-from tests.waiting import wait_until
+
+__all__ = ["browser"]  # a fixture
 
 pytestmark = pytest.mark.browser
 
-CHROMIUM = Path("/usr/bin/chromium")
-PASSWORD = "correct horse battery"
-PHONE = {"width": 390, "height": 844}
 HTML = "<h1>Your invoice</h1><p style='color: #2b4fa8'>Hello <b>Ann</b>.</p>"
-
-
-@dataclass
-class Visit:
-    """A page, and everything that the browser had to complain about."""
-
-    page: Page
-    complaints: list[str] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.page.on("console", lambda line: self._note(line.type in ("error", "warning"), line.text))
-        self.page.on("pageerror", lambda error: self._note(True, str(error)))
-        self.page.on("requestfailed", lambda one: self._note(one.failure != "net::ERR_ABORTED", f"failed: {one.url}"))
-        self.page.on("response", self._check)
-
-    def _check(self, response: Response) -> None:
-        self._note(response.status >= 400, f"{response.status}: {response.url}")
-
-    def _note(self, bad: bool, text: str) -> None:
-        if bad:
-            self.complaints.append(f"{text} (on {self.page.url})")
-
-
-@pytest.fixture(scope="module")  # not longer: Playwright keeps an asyncio loop running, and a thread has room for one
-def browser() -> Iterator[Browser]:
-    if not CHROMIUM.exists():
-        pytest.skip(f"{CHROMIUM} is not installed (Debian: apt-get install chromium)")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=str(CHROMIUM), args=["--no-sandbox", "--disable-gpu", "--no-proxy-server"]
-        )
-        yield browser
-        browser.close()
-
-
-def visit(context: BrowserContext) -> Visit:
-    return Visit(context.new_page())
-
-
-def address(appliance: Appliance) -> str:
-    return f"http://localhost:{appliance.port}"
-
-
-def setup_link(appliance: Appliance) -> str:
-    found: list[str] = []
-
-    def logged() -> bool:
-        found[:] = re.findall(r"/setup\?token=[\w-]+", "\n".join(appliance.log_lines()))
-        return bool(found)
-
-    wait_until(logged, timeout=10, message="the log names no setup link")
-    return found[-1]
-
-
-def sign_in(page: Page, appliance: Appliance) -> None:
-    page.goto(f"{address(appliance)}/sign-in")
-    page.get_by_label("Name").fill("alice")
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
-    expect(page.get_by_role("heading", name="Status")).to_be_visible()
 
 
 def test_from_the_setup_link_to_a_mail_in_the_mailbox(browser: Browser, start_appliance: MakeAppliance) -> None:

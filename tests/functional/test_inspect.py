@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+from appliance.program import PROGRAM
 from tests.functional.conftest import MakeAppliance
 from tests.functional.mail import message, post, wait_for_status
 from tests.functional.processes import Appliance
@@ -58,5 +59,5 @@ def test_nobody_to_ask_is_one_line(make_appliance: MakeAppliance) -> None:
     assert ended.returncode == 1
     assert ended.stdout == ""
     assert ended.stderr == (
-        f"No appliance runs with the data directory {appliance.data_dir}. Start it with `python run.py`.\n"
+        f"No appliance runs with the data directory {appliance.data_dir}. Start it with `{PROGRAM}`.\n"
     )

@@ -212,3 +212,36 @@ def test_error_is_a_sentence_for_people(
         transport_to(sink).send(envelope())
 
     assert str(raised.value) == message
+
+
+def test_server_that_answers_each_command_just_in_time_is_given_up_all_the_same(
+    sink: SmtpSink, transport_to: MakeTransport
+) -> None:
+    sink.delay("RCPT", 0.2)
+    settings = DeliverySettings(command_timeout=5, transaction_seconds=0.5)
+
+    with pytest.raises(TemporaryTransportError, match=r"was not done within 0\.5 s at RCPT") as raised:
+        transport_to(sink, settings=settings).send(envelope(*[f"ann{n}@example.com" for n in range(50)]))
+
+    assert raised.value.stage is Stage.RCPT
+
+
+def test_verdict_on_a_message_is_awaited_beyond_what_its_transaction_may_take(
+    sink: SmtpSink, transport_to: MakeTransport
+) -> None:
+    sink.delay("END_OF_DATA", 0.6)
+    settings = DeliverySettings(data_timeout=5, transaction_seconds=0.5)
+
+    transport_to(sink, settings=settings).send(envelope())
+
+    assert sink.count == 1
+
+
+def test_kept_connection_has_the_whole_time_for_each_message(sink: SmtpSink, transport_to: MakeTransport) -> None:
+    sink.delay("MAIL", 0.5)
+    transport = transport_to(sink, settings=DeliverySettings(transaction_seconds=1.2))
+
+    for _ in range(3):
+        transport.send(envelope())
+
+    assert [message.connection for message in sink.messages] == [1, 1, 1]

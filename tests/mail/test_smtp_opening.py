@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
+from appliance.config.settings import DeliverySettings
 from appliance.mail.smtp import SmtpTransport, system_tls
 from appliance.mail.transport import AccountTransportError, Stage
 from tests.mail.conftest import envelope
@@ -121,3 +122,13 @@ def test_server_that_knows_only_helo_gets_no_login(sink: SmtpSink, transport_to:
 
     with pytest.raises(AccountTransportError, match="offers no login"):
         transport_to(sink, **LOGIN).send(envelope())
+
+
+def test_opening_has_one_deadline_however_its_steps_are_spread(transport_to: MakeTransport) -> None:
+    with SmtpSink(users={"u": "p"}, auth="LOGIN") as guarded:
+        guarded.delay("EHLO", 0.3)
+        guarded.delay("AUTH", 0.3)
+        settings = DeliverySettings(transaction_seconds=0.5)
+
+        with pytest.raises(AccountTransportError, match=r"was not done within 0\.5 s at AUTH"):
+            transport_to(guarded, settings=settings, username="u", password="p").send(envelope())

@@ -141,6 +141,22 @@ def test_nothing_is_shown_without_the_password(monitor: Monitor, path: str, pref
     assert {answer.headers["WWW-Authenticate"].partition(" ")[0] for answer in answers} == {"Basic"}
 
 
+@pytest.mark.parametrize("prefix", ["", "/flower"])
+@pytest.mark.parametrize("path", [*ADDRESSES, "/nowhere"])
+@pytest.mark.parametrize("auth", [None, ("admin", PASSWORD.encode())], ids=["stranger", "admin"])
+def test_no_answer_can_be_framed_or_loads_anything_foreign(
+    monitor: Monitor, path: str, prefix: str, auth: tuple[str, bytes] | None
+) -> None:
+    headers = requests.get(
+        f"http://127.0.0.1:{monitor.port}{prefix}{path}", auth=auth, timeout=10, allow_redirects=False
+    ).headers
+
+    assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
+    assert "default-src 'self'" in headers["Content-Security-Policy"]
+    assert headers["X-Frame-Options"] == "DENY"
+    assert headers["X-Content-Type-Options"] == "nosniff"
+
+
 @pytest.mark.parametrize("header", ["", "Basic", "Basic !!!", "Bearer x", "Basic YWRtaW4=", "Basic \xff", "Digest a=b"])
 def test_malformed_credentials_are_refused(monitor: Monitor, header: str) -> None:
     answer = requests.get(

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 import gevent
 import pytest
+from sqlalchemy import Engine, event
 
 from appliance.db.database import Database
 from appliance.db.models import ApiKey
@@ -352,3 +353,42 @@ def test_of_many_posts_at_once_with_one_idempotency_key_one_is_counted_on_a_data
 
     assert len({job.value.id for job in jobs}) == 1
     assert used(chain) == 1
+
+
+def test_refusal_makes_nobody_elses_writes_run_again(chain: Chain) -> None:
+    bound, unbound = submitter(allowed_from=("other@example.com",)), submitter()
+    expired = submit_message(sender=Address(SHOP), expires_at=NOON)
+    savepoints: list[str] = []
+
+    def note(_connection: Any, name: str) -> None:
+        savepoints.append(name)
+
+    event.listen(Engine, "savepoint", note)
+    try:
+        with pytest.raises(NotAllowed):
+            chain.submission.submit(submit_message(sender=Address(SHOP)), bound)
+        with pytest.raises(InvalidInput):
+            chain.submission.submit(expired, unbound)
+        with pytest.raises(NotAllowed):
+            batches_of(chain).submit([submit_message(sender=Address(SHOP))], bound)
+        with pytest.raises(InvalidInput):
+            batches_of(chain).submit([submit_message(), expired], unbound, atomic=True)
+    finally:
+        event.remove(Engine, "savepoint", note)
+
+    assert savepoints == []
+    assert chain.statuses() == {}
+
+
+def test_what_a_key_may_not_and_what_is_wrong_are_named_together(chain: Chain) -> None:
+    message = submit_message(sender=Address(SHOP), account="acc_none", expires_at=NOON)
+
+    with pytest.raises(InvalidInput) as raised:
+        chain.submission.submit(message, submitter(allowed_from=("other@example.com",)))
+
+    assert [(one.field, one.code) for one in raised.value.errors] == [
+        ("from", "not_allowed"),
+        ("account", "not_found"),
+        ("expires_at", "invalid"),
+    ]
+    assert not isinstance(raised.value, NotAllowed)

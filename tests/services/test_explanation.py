@@ -140,6 +140,7 @@ def test_every_state_has_a_sentence_whatever_the_reason(status: str, reason: str
     [
         (timedelta(0), "and is due now"),
         (timedelta(seconds=-1), "and is due now"),
+        (timedelta(seconds=30), "until 13:01 today (Europe/Berlin)"),
         (timedelta(minutes=1), "until 13:01 today (Europe/Berlin)"),
         (timedelta(hours=11), "until 00:00 tomorrow (Europe/Berlin)"),
         (timedelta(days=2), "until 13:00 on 2026-03-12 (Europe/Berlin)"),

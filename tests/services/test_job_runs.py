@@ -16,7 +16,7 @@ from appliance.db.queries.matching import Look
 from appliance.errors import StorageUnavailable
 from appliance.services import audit
 from appliance.services.audit import Actor
-from appliance.services.job_runs import LEASE, STEP, UNEXPECTED, JobRuns
+from appliance.services.job_runs import LEASE, STEP, UNEXPECTED, JobRuns, UnknownWork
 from appliance.services.jobs import Jobs, NewJob
 from tests.fakes import FakeClock
 from tests.services_up import needs_postgres
@@ -250,3 +250,16 @@ def test_fault_fails_the_job_and_keeps_what_was_changed(bench: Bench) -> None:
 
 def _cut_power() -> None:
     raise PowerCut
+
+
+def test_job_of_a_kind_that_nobody_knows_ends_with_the_reason(bench: Bench) -> None:
+    job_id = bench.jobs.make(NewJob("messages.translate", {}, 7, {})).id
+
+    with pytest.raises(UnknownWork):
+        bench.worker().run(job_id)
+
+    job = bench.job(job_id)
+    assert (job.state, job.changed, job.lease_until) == ("failed", 0, None)
+    assert "'messages.translate'" in job.error
+    bench.clock.advance(seconds=2 * LEASE.total_seconds())
+    assert bench.hand_over() == []

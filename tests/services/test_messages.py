@@ -104,3 +104,20 @@ def test_release_of_more_than_one_step_releases_all(chain: Chain) -> None:
 
     assert chain.messages.release_held(["quota"]) == 1100
     assert chain.statuses() == {"queued": 1100}
+
+
+def test_released_message_goes_and_what_was_tried_still_counts(chain: Chain, sink: SmtpSink) -> None:
+    chain.account(sink)
+    message = chain.database.write(lambda s: add_message(s, status="held", reason="kept_back", due_at=None, attempts=2))
+
+    chain.messages.release(message)
+    chain.turn()
+
+    assert (chain.status(message), chain.detail(message).message.attempts) == ("sent", 3)
+
+
+def test_only_what_is_held_is_released(chain: Chain) -> None:
+    message = chain.database.write(lambda s: add_message(s, status="failed", due_at=None))
+
+    with pytest.raises(WrongState, match="cannot be released: it is failed"):
+        chain.messages.release(message)

@@ -1,8 +1,14 @@
 import pytest
+from sqlalchemy import select
 
 from appliance.db.database import Database
-from appliance.errors import NotFound
-from appliance.services.periodic import Periodic
+from appliance.db.models import AuditEntry
+from appliance.db.models.audit_entry import ActorKind
+from appliance.errors import Forbidden, NotFound
+from appliance.services import audit
+from appliance.services.audit import Actor
+from appliance.services.periodic import Outcome, Periodic
+from appliance.services.permission import Role
 from tests.fakes import FakeClock
 
 
@@ -30,6 +36,35 @@ def test_work_that_breaks_is_not_remembered_as_done(database: Database, clock: F
         periodic.run("sweep")
 
     assert periodic.last_run_at("sweep") is None
+    assert periodic.outcomes()["sweep"].error == "broken"
+
+
+def test_how_the_latest_run_went_is_known_afterwards(database: Database, clock: FakeClock) -> None:
+    def work() -> dict[str, int]:
+        clock.advance(seconds=90)
+        return {"removed": 3}
+
+    started = clock()
+    Periodic(database, {"sweep": work, "rest": dict}, clock=clock).run("sweep", "task-1")
+
+    outcomes = Periodic(database, {"sweep": work, "rest": dict}, clock=clock).outcomes()
+
+    assert outcomes == {"sweep": Outcome(started.isoformat(), 90.0, {"removed": 3}, "", "task-1")}
+
+
+def test_a_run_that_is_asked_for_is_in_the_audit_log(database: Database, clock: FakeClock) -> None:
+    Periodic(database, {"sweep": dict}, clock=clock).ask("sweep")
+
+    with database.read() as session:
+        entry = session.scalars(select(AuditEntry)).one()
+    assert (entry.action, entry.target) == ("schedule.run", "sweep")
+
+
+def test_who_may_only_look_cannot_ask_for_a_run(database: Database, clock: FakeClock) -> None:
+    viewer = Actor(ActorKind.USER, "usr_1", "vera", role=Role.VIEWER)
+
+    with audit.act_as(viewer), pytest.raises(Forbidden):
+        Periodic(database, {"sweep": dict}, clock=clock).ask("sweep")
 
 
 def test_last_run_outlives_the_process(database: Database, clock: FakeClock) -> None:

@@ -5,11 +5,15 @@ import shutil
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
 from appliance.config.vault import Vault
-from appliance.db.models import Flag
+from appliance.db.models import AuditEntry, Flag
+from appliance.db.models.audit_entry import ActorKind
 from appliance.db.models.box import SENDING_PAUSED, PauseReason
 from appliance.db.queries import box as box_queries
+from appliance.services import audit
+from appliance.services.audit import Actor
 from appliance.services.backup_making import BackupMaker, Source
 from appliance.services.backup_manifest import BackupDamaged, BackupTooNew
 from appliance.services.backup_verifying import KeyMissing
@@ -252,3 +256,24 @@ def test_root_restores_for_the_user_whose_directory_it_is(box: DataBox) -> None:
 
     restored = [path for path in box.directory.rglob("*") if "before-" not in str(path)]
     assert {path.stat().st_uid for path in restored} == {12345}
+
+
+def test_restored_database_says_who_restored_it_and_from_what(box: DataBox) -> None:
+    made_at, archive = box.clock(), box.back_up()
+    box.clock.advance(hours=5)
+
+    with audit.act_as(Actor(ActorKind.COMMAND, "local", "run.py restore")):
+        box.restore().restore(archive)
+
+    [entry] = box.read(lambda session: session.scalars(select(AuditEntry)).all())
+    assert (entry.action, entry.actor_name, entry.at) == ("box.restored", "run.py restore", box.clock())
+    assert entry.detail["backup_made_at"] == made_at.isoformat()
+
+
+@pytest.mark.parametrize("content", [b"", b"x", b"no backup at all", bytes(5000), b"PK\x03\x04"])
+def test_file_that_is_no_backup_is_called_so(box: DataBox, tmp_path: Path, content: bytes) -> None:
+    file = tmp_path / "letter.txt"
+    file.write_bytes(content)
+
+    with pytest.raises(BackupDamaged, match=r"^The file is no backup that Postroom has made\.$"):
+        box.restore().check(file)

@@ -2,9 +2,14 @@ import gevent
 import pytest
 from gevent.threadpool import ThreadPool
 
+from appliance.config.settings import WebSettings
 from appliance.db.database import Database
 from appliance.db.models import User
-from appliance.errors import Conflict, InvalidInput, NotFound
+from appliance.db.models.audit_entry import ActorKind
+from appliance.errors import Conflict, Forbidden, InvalidInput, NotFound
+from appliance.services import audit
+from appliance.services.audit import Actor
+from appliance.services.sessions import Sessions
 from appliance.services.users import LONGEST_PASSWORD, Users
 from tests.fakes import FakeClock
 
@@ -75,17 +80,17 @@ def test_account_with_a_damaged_hash_cannot_sign_in(users: Users, database: Data
     assert users.authenticate("alice", PASSWORD) is None
 
 
-def test_reset_changes_the_password_and_signs_out_everywhere(users: Users) -> None:
-    users.create("alice", PASSWORD)
-    before = users.authenticate("alice", PASSWORD)
+def test_reset_changes_the_password_and_signs_out_everywhere(
+    users: Users, database: Database, clock: FakeClock
+) -> None:
+    sessions = Sessions(database, WebSettings(), clock=clock)
+    token = sessions.begin(users.create("alice", PASSWORD), address="127.0.0.1", device="a browser")
 
     users.reset_password("ALICE", "another password")
 
-    after = users.authenticate("alice", "another password")
     assert users.authenticate("alice", PASSWORD) is None
-    assert before is not None
-    assert after is not None
-    assert after.session_epoch == before.session_epoch + 1
+    assert users.authenticate("alice", "another password") is not None
+    assert sessions.look(token) is None
 
 
 def test_reset_of_a_user_who_is_not_there_is_refused(users: Users) -> None:
@@ -129,4 +134,34 @@ def test_user_who_breaks_a_rule_is_not_made(users: Users, name: str, password: s
         users.create(name, password)
 
     assert {error.field for error in raised.value.errors} == fields
+    assert not users.exist()
+
+
+def test_user_of_a_role_that_there_is_not_is_not_made(users: Users) -> None:
+    with pytest.raises(InvalidInput, match="administrator, operator or viewer"):
+        users.create("alice", PASSWORD, "emperor")
+
+
+def test_disabled_user_cannot_sign_in_and_is_refused_at_the_same_cost(database: Database, clock: FakeClock) -> None:
+    verifications: list[str] = []
+
+    def counting(fn):
+        verifications.append("run")
+        return fn()
+
+    users = Users(database, run_native=counting, clock=clock)
+    user_id = users.create("alice", PASSWORD)
+    users.authenticate("nobody", PASSWORD)  # makes the hash to compare with
+    database.write(lambda session: session.query(User).filter_by(id=user_id).update({"active": False}))
+    verifications.clear()
+
+    assert users.authenticate("alice", PASSWORD) is None
+    assert verifications == ["run"]
+
+
+def test_only_who_may_administer_makes_users(users: Users) -> None:
+    with audit.act_as(Actor(ActorKind.USER, "usr_1", "bob", role="operator")), pytest.raises(Forbidden):
+        users.create("eve", PASSWORD)
+    with audit.act_as(Actor(ActorKind.ANONYMOUS, "", "somebody")), pytest.raises(Forbidden):
+        users.reset_password("alice", PASSWORD)
     assert not users.exist()

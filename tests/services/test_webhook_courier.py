@@ -11,6 +11,7 @@ from structlog.testing import capture_logs
 from appliance.config.webhook_settings import WebhookSettings
 from appliance.db.database import Database
 from appliance.db.models import WebhookEndpoint
+from appliance.db.queries import webhook_queue
 from appliance.errors import StorageUnavailable
 from appliance.services.webhook_record import DEAD, GONE
 from tests.fakes import NOON, FakeClock
@@ -324,3 +325,69 @@ def test_all_of_it_works_on_postgresql(postgres_database: Database, clock: FakeC
     assert replayed == 1
     with postgres_database.read() as session:
         assert session.get(WebhookEndpoint, gone.id) is None
+
+
+def test_receiver_that_asks_for_time_gets_it(hooks: Hooks, receiver: WebhookReceiver) -> None:
+    receiver.answers = [answer_with(500, Retry_After="600")]
+    endpoint = hooks.endpoint(receiver)
+    hooks.happen()
+
+    hooks.turn()
+    hooks.pass_time(seconds=590)
+    too_early = len(receiver.received)
+    hooks.pass_time(seconds=11)
+
+    assert (too_early, len(receiver.received), hooks.states(endpoint.id)) == (1, 2, ["delivered"])
+
+
+@pytest.mark.parametrize(("status", "others_wait"), [(429, True), (503, True), (500, False)])
+def test_receiver_that_is_overloaded_gets_nothing_else_meanwhile(
+    hooks: Hooks, receiver: WebhookReceiver, status: int, others_wait: bool
+) -> None:
+    receiver.answers = [answer_with(status, Retry_After="600")]
+    endpoint = hooks.endpoint(receiver)
+    hooks.happen()
+    hooks.turn()
+
+    hooks.happen()
+    hooks.turn()
+
+    assert hooks.states(endpoint.id) == ["pending", "pending" if others_wait else "delivered"]
+    hooks.pass_time(seconds=601)
+    assert hooks.states(endpoint.id) == ["delivered", "delivered"]
+
+
+def test_receiver_that_asks_for_ever_waits_a_day(hooks: Hooks, receiver: WebhookReceiver) -> None:
+    receiver.answers = [answer_with(503, Retry_After="99999999")]
+    endpoint = hooks.endpoint(receiver)
+    hooks.happen()
+    hooks.turn()
+
+    [delivery] = hooks.deliveries(endpoint.id)
+
+    assert delivery.due_at == hooks.clock() + timedelta(hours=24)
+
+
+def test_attempts_are_counted_by_outcome(hooks: Hooks, receiver: WebhookReceiver) -> None:
+    receiver.answers = [500]
+    hooks.endpoint(receiver)
+    hooks.happen()
+
+    hooks.pass_time(seconds=10)
+
+    assert dict(hooks.courier.outcomes) == {"not_accepted": 1, "delivered": 1}
+
+
+def test_backlog_is_told_with_its_oldest(hooks: Hooks, receiver: WebhookReceiver) -> None:
+    endpoint, other = hooks.endpoint(receiver), hooks.endpoint(receiver)
+    began = hooks.clock()
+    hooks.add_delivery(endpoint.id)
+    hooks.clock.advance(minutes=5)
+    hooks.add_deliveries(3, other.id)
+
+    with hooks.database.read() as session:
+        assert webhook_queue.backlog(session, 100) == (4, began)
+        assert webhook_queue.backlog(session, 2) == (2, began)
+    hooks.turn()
+    with hooks.database.read() as session:
+        assert webhook_queue.backlog(session, 100) == (0, None)

@@ -27,6 +27,15 @@ def test_claim_is_enqueued_with_ids_only(settings: Settings) -> None:
     assert args == [["msg_1", "msg_2"], "clm_1"]
 
 
+def test_task_of_a_claim_has_the_id_of_the_claim(settings: Settings) -> None:
+    app = app_with(settings, RecordingServices())
+
+    enqueue_claim(app, ["msg_1"], "clm_1")
+
+    [(_, _, headers)] = waiting(app)
+    assert headers["id"] == "clm_1"
+
+
 def test_job_is_enqueued_by_its_id(settings: Settings) -> None:
     app = app_with(settings, RecordingServices())
 

@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -20,6 +21,7 @@ from appliance.clock import utc_now
 from appliance.config.settings import Settings
 from appliance.db.models import User
 from appliance.health import Health, Status
+from appliance.services.permission import Role
 from appliance.web.app import assemble, serve
 from appliance.web.context import FlowerAccess, Telemetry, WebContext
 from tests.smtp_sink import SmtpSink
@@ -69,6 +71,7 @@ class ApiClient:
 
 
 MakeApi = Callable[..., ApiClient]
+MakePerson = Callable[..., FlaskClient]
 
 
 @pytest.fixture
@@ -142,11 +145,22 @@ def password_hash() -> str:
 @pytest.fixture
 def alice(app: Flask, core: Core, password_hash: str) -> FlaskClient:
     """A browser in which alice, an administrator, is signed in."""
-    user = User(id="usr_alice", name="alice", password_hash=password_hash, created_at=utc_now())
-    core.database.write(lambda session: session.add(user))
+    return signed_in(app, core, "alice", Role.ADMINISTRATOR, password_hash)
+
+
+@pytest.fixture
+def make_person(app: Flask, core: Core, password_hash: str) -> MakePerson:
+    """`make_person("bob", "operator")`: a browser in which that person is signed in. All have alice's password."""
+    return partial(signed_in, app, core, password_hash=password_hash)
+
+
+def signed_in(app: Flask, core: Core, name: str, role: str, password_hash: str) -> FlaskClient:
+    user = User(id=f"usr_{name}", name=name, role=role, password_hash=password_hash, created_at=utc_now())
+    core.database.write(lambda session: session.merge(user))
+    token = core.services.sessions.begin(user.id, address="127.0.0.1", device="a test")
     browser = app.test_client()
     with browser.session_transaction() as session:
-        session["_user_id"] = "usr_alice:0"
+        session["_user_id"] = token
         session.permanent = True
     return browser
 

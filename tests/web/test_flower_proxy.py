@@ -10,7 +10,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from appliance.health import Health, Status
-from tests.web.conftest import Parts
+from tests.web.conftest import MakePerson, Parts
 
 OURS = {"Sec-Fetch-Site": "same-origin"}
 
@@ -106,6 +106,17 @@ def test_whoever_is_not_signed_in_is_asked_to(client: FlaskClient, alice: FlaskC
 
     assert answer.status_code == 302
     assert answer.headers["Location"] == "/sign-in?next=/flower/tasks"
+
+
+@pytest.mark.usefixtures("flower")
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
+def test_whoever_may_only_look_may_only_look_here_too(make_person: MakePerson, method: str) -> None:
+    viewer, operator = make_person("vera", "viewer"), make_person("bob", "operator")
+
+    answers = [one.open("/flower/api/worker/shutdown/w", method=method, headers=OURS) for one in (viewer, operator)]
+
+    assert viewer.get("/flower/api/workers").status_code == 200
+    assert [one.status_code for one in answers] == [403, 200 if method == "POST" else 501]
 
 
 @pytest.mark.usefixtures("flower")

@@ -6,6 +6,7 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
 
+from appliance.bootstrap import Core
 from appliance.errors import StorageUnavailable
 from appliance.health import Health, Status
 from appliance.web.app import create_app
@@ -77,3 +78,23 @@ def test_posting_to_what_is_only_read_says_so(client: FlaskClient, path: str) ->
     assert answer.status_code == 405
     assert "GET" in answer.headers["Allow"]
     assert answer.get_json()["code"] == "method_not_allowed"
+
+
+def test_no_room_for_new_mail_degrades_and_is_not_ready(client: FlaskClient, core: Core) -> None:
+    """Mail that was accepted goes out, so it is not failing: nobody must restart it for that."""
+    core.services.capacity._floor = 1 << 62
+
+    whole, ready = client.get("/health"), client.get("/health/ready")
+
+    assert (whole.status_code, whole.get_json()["status"]) == (200, "degraded")
+    assert "Make room" in whole.get_json()["intake"]["detail"]
+    assert (ready.status_code, ready.get_json()["failing"]) == (503, ["intake"])
+
+
+def test_damaged_database_fails_until_the_appliance_starts_anew(client: FlaskClient, core: Core) -> None:
+    core.database.damage = "The database file is damaged."
+
+    whole = client.get("/health")
+
+    assert (whole.status_code, whole.get_json()["status"]) == (503, "failing")
+    assert whole.get_json()["database"] == {"ok": False, "detail": "The database file is damaged."}

@@ -208,3 +208,20 @@ def test_only_accounts_that_can_send_are_available(api: ApiClient, paused: bool,
         api.post("/api/v1/accounts/acc_mailbox/pause")
 
     assert metrics(api)["email_pool_available_accounts", named()] == available
+
+
+def test_webhooks_that_wait_and_attempts_are_told(api: ApiClient, core: Core) -> None:
+    hook = api.post("/api/v1/webhooks", {"url": "https://example.com/hooks", "events": ["*"]}).get_json()
+    post(api)
+    core.event_log.turn()
+
+    before = metrics(api)
+    core.services.webhook_courier.outcomes["delivered"] += 2
+    api.post(f"/api/v1/webhooks/{hook['id']}/pause")
+    after = metrics(api)
+
+    assert (before["webhooks_waiting", named()], before["webhook_endpoints_paused", named()]) == (1, 0)
+    assert before["webhooks_oldest_age_seconds", named()] >= 0
+    assert after["webhook_attempts_total", named(outcome="delivered")] == 2
+    assert after["webhook_attempts_total", named(outcome="not_accepted")] == 0
+    assert after["webhook_endpoints_paused", named()] == 1

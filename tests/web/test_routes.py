@@ -13,6 +13,8 @@ OPEN = {
     "bootstrap.static",
     "openapi.static",
     "swagger.static",
+    "assets.chart_static",
+    "languages.choose",
     "setup.show",
     "setup.submit",
     "sign_in.show",

@@ -1,5 +1,7 @@
 from datetime import timedelta
 
+import pytest
+
 from appliance.config.webhook_settings import WebhookSettings
 from appliance.webhooks import retry
 from tests.fakes import NOON
@@ -40,3 +42,28 @@ def test_endpoint_rests_longer_the_longer_it_fails_up_to_five_minutes() -> None:
     rests = [retry.rest(failures).total_seconds() for failures in (1, 2, 3, 4, 5, 9, 10_000)]
 
     assert rests == [0, 0, 5, 10, 20, 300, 300]
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        ("", 0),
+        ("0", 0),
+        ("120", 120),
+        ("86400", 86_400),
+        ("86401", 86_400),
+        ("9" * 5000, 86_400),
+        ("-5", 0),
+        ("1.5", 0),
+        ("\u0661", 0),
+        ("soon", 0),
+        ("Tue, 10 Mar 2026 12:10:00 GMT", 600),
+        ("Tue, 10 Mar 2026 11:00:00 GMT", 0),
+        ("Tue, 10 Mar 2026 13:10:00 +0100", 600),
+        ("Tue, 10 Mar 2099 12:10:00 GMT", 86_400),
+        ("Tue, 99 Mar 2026 12:10:00 GMT", 0),
+        ("120, 60", 0),
+    ],
+)
+def test_receiver_is_left_alone_for_as_long_as_it_asks_up_to_a_day(header: str, seconds: float) -> None:
+    assert retry.asked(header, NOON).total_seconds() == seconds

@@ -3,21 +3,32 @@
 import argparse
 import os
 from collections.abc import Iterator
-from pathlib import Path
 
-from appliance.commands.check import address, broker, clock, configuration, data_directory, database, packages, ports
+from appliance.commands.check import (
+    address,
+    backup_directory,
+    broker,
+    clock,
+    configuration,
+    data_directory,
+    database,
+    packages,
+    ports,
+)
 from appliance.commands.check.finding import Check, Finding, Level, problem
 from appliance.config import loader
+from appliance.config.loader import Loaded
 from appliance.config.masking import masked
 from appliance.config.settings import Settings
 
 NAME = "check"
-HELP = "check configuration, packages, data directory, database, broker, ports and clock; exit 1 if there is a problem"
+HELP = "check configuration, packages, disks, database, broker, ports and clock; exit 1 if there is a problem"
 NEEDS_SETTINGS = False  # a wrong config.ini is one of the things it reports
 
 CHECKS: tuple[Check, ...] = (
     packages.check,
     data_directory.check,
+    backup_directory.check,
     database.check,
     broker.check,
     ports.check,
@@ -32,14 +43,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, _loaded: None) -> int:
     levels = set()
-    for finding in _findings(arguments.config):
+    for finding in findings(*loader.examine(arguments.config, os.environ)):
         print(finding, flush=True)
         levels.add(finding.level)
     return 1 if Level.PROBLEM in levels else 0
 
 
-def _findings(path: Path | None) -> Iterator[Finding]:
-    loaded, problems = loader.examine(path, os.environ)
+def findings(loaded: Loaded, problems: list[str]) -> Iterator[Finding]:
+    """On what was read, `problems` of which are known already."""
     yield from (problem(configuration.SUBJECT, line, "correct it") for line in problems)
     yield from configuration.check(loaded)
     for check in CHECKS:

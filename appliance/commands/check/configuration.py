@@ -12,6 +12,13 @@ SUBJECT = "configuration"
 
 
 def check(loaded: Loaded) -> Iterator[Finding]:
+    yield from _source(loaded)
+    for name, meant in loaded.misspelt.items():
+        text = f"nothing reads the environment variable {name}; did you mean {meant}?"
+        yield warning(SUBJECT, text, "rename it, or unset it if it belongs to another program")
+
+
+def _source(loaded: Loaded) -> Iterator[Finding]:
     if loaded.path is None or not loaded.path.is_file():
         yield ok(SUBJECT, f"no config.ini; {len(loaded.sources)} keys from the environment, defaults for the rest")
         return

@@ -9,6 +9,7 @@ from typing import Any
 from appliance.commands.check.finding import Finding, ok, problem
 from appliance.config.data_dir import DataDirectory
 from appliance.config.settings import Settings
+from appliance.program import PROGRAM
 
 
 def check(settings: Settings) -> Iterator[Finding]:
@@ -50,6 +51,6 @@ def _refusal(section: str, place: str, error: OSError) -> tuple[str, str]:
     if error.errno == errno.EACCES:
         return (
             f"user {os.geteuid()} may not listen on {place}",
-            f"set [{section}] port above 1023, or let the unit of `python run.py systemd` have it",
+            f"set [{section}] port above 1023, or let the unit of `{PROGRAM} systemd` have it",
         )
     return f"{place} cannot be listened on: {error.strerror}", f"set [{section}] host to an address of this machine"

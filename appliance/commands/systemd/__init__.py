@@ -2,17 +2,19 @@
 
 import argparse
 import os
-import pwd
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
+from appliance.commands.systemd import layout
+from appliance.commands.systemd.layout import Layout
 from appliance.commands.systemd.unit import Unit
-from appliance.config.data_dir import user_name
 from appliance.config.loader import Loaded, base_directory
 from appliance.errors import StartupError
 from appliance.installation.environment import BASE_PYTHON, Environment
+from appliance.program import PROGRAM
 
 NAME = "systemd"
 HELP = "print a systemd unit for this installation, or put it in place with --install"
@@ -20,35 +22,51 @@ NEEDS_SETTINGS = True
 
 UNIT_NAME = "postroom.service"
 UNIT_DIRECTORY = Path("/etc/systemd/system")
+FROM_ENVIRONMENT = "environment variable "
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--user", help="the user that the appliance runs as; default: the owner of the data directory")
     parser.add_argument(
-        "--install", action="store_true", help=f"write {UNIT_DIRECTORY / UNIT_NAME} and have systemd read it"
+        "--user",
+        help=f"the user that the appliance runs as; default: the owner of the data directory, else {layout.USER}",
+    )
+    parser.add_argument(
+        "--install",
+        action="store_true",
+        help=f"write {UNIT_DIRECTORY / UNIT_NAME}, make what it needs, and have systemd read it",
     )
 
 
 def run(arguments: argparse.Namespace, loaded: Loaded) -> int:
-    user = _known_user(arguments.user or _owner(loaded.settings.data_dir))
+    if arguments.user:
+        layout.known_user(arguments.user)
     if arguments.install and os.geteuid() != 0:
-        raise StartupError("Only root can put a unit in place: sudo python3 run.py systemd --install")
-    if user.pw_uid == 0:
-        print(
-            "This unit runs as root, which Postroom does not need. Give it a user of its own: --user NAME",
-            file=sys.stderr,
-        )
-    text = _unit(loaded, user.pw_name).text()
-    if not arguments.install:
+        raise StartupError(f"Only root can put a unit in place: sudo {PROGRAM} systemd --install")
+    planned = layout.layout_of(loaded, arguments.user, os.environ)
+    _warn(planned, loaded.sources)
+    text = _unit(planned).text()
+    if arguments.install:
+        _install(planned, text)
+    else:
         print(text, end="")
-        return 0
-    _give_data_directory(loaded.settings.data_dir, user)
-    _install(text)
-    print(f"{UNIT_DIRECTORY / UNIT_NAME} is in place. Start it now and at every boot: systemctl enable --now postroom")
     return 0
 
 
-def _unit(loaded: Loaded, user: str) -> Unit:
+def _warn(planned: Layout, sources: Mapping[str, str]) -> None:
+    if planned.user == "root":
+        _note("This unit runs as root, which Postroom does not need. Give it a user of its own: --user NAME")
+    names = sorted(source.removeprefix(FROM_ENVIRONMENT) for source in sources.values() if _is_variable(source))
+    if names:
+        where = planned.config or "a config.ini beside run.py"
+        _note(f"The service does not see the environment of this shell. Put into {where} what it needs of it:")
+        _note(" ".join(names))
+
+
+def _is_variable(source: str) -> bool:
+    return source.startswith(FROM_ENVIRONMENT)
+
+
+def _unit(planned: Layout) -> Unit:
     root = base_directory()
     environment = Environment(root)
     return Unit(
@@ -56,46 +74,55 @@ def _unit(loaded: Loaded, user: str) -> Unit:
         # not .venv's own interpreter: run.py then makes .venv again where it is missing
         python=Path(BASE_PYTHON if environment.is_running() else sys.executable),
         environment=environment.path,
-        user=user,
-        config=loaded.path.resolve() if loaded.path else None,
-        settings=loaded.settings,
+        user=planned.user,
+        config=planned.config,
+        settings=planned.settings,
     )
 
 
-def _owner(data_dir: Path) -> str:
-    existing = next(path for path in (data_dir, *data_dir.parents) if path.exists())
-    return user_name(existing.stat().st_uid)
+def _install(planned: Layout, text: str) -> None:
+    """Each step is harmless when it was taken before, and says what it did."""
+    if planned.user == layout.USER and layout.make_user(planned.user):
+        print(f"The user {planned.user} was made.")
+    user = layout.known_user(planned.user)
+    layout.require_readable(base_directory() / "run.py", user)
+    if planned.is_new and layout.make_config(planned, user):
+        print(f"{planned.config} was made.")
+    if planned.config is not None:
+        layout.require_readable(planned.config, user)
+    if layout.make_data_directory(planned.settings.data_dir, user):
+        print(f"The data directory {planned.settings.data_dir} was made, for {planned.user} alone.")
+    place = UNIT_DIRECTORY / UNIT_NAME
+    print(f"{place} {'was written' if _write(place, text) else 'is as it should be already'}.")
+    _reload()
+    print("Start it now and at every boot: systemctl enable --now postroom")
+    if planned.config is not None:
+        print(f"Other commands for this installation: sudo -u {planned.user} {_command(planned.config)} check")
 
 
-def _known_user(name: str) -> pwd.struct_passwd:
+def _command(config: Path) -> str:
+    return f"{PROGRAM} --config {config}"
+
+
+def _write(place: Path, text: str) -> bool:
+    """Returns False when it says so already."""
     try:
-        return pwd.getpwnam(name)
-    except KeyError:
-        raise StartupError(
-            f"There is no user {name}. Make one: useradd --system --shell /usr/sbin/nologin {name}"
-        ) from None
-
-
-def _give_data_directory(path: Path, user: pwd.struct_passwd) -> None:
-    """systemd does not start a unit whose writable paths are missing; what is there already is never given away."""
-    if not path.exists():
-        path.mkdir(mode=0o700, parents=True)
-        os.chown(path, user.pw_uid, user.pw_gid)
-    elif path.stat().st_uid != user.pw_uid:
-        raise StartupError(
-            f"The data directory {path} belongs to {_owner(path)}. Stop the appliance, then: "
-            f"chown -R {user.pw_name}: {path}"
-        )
-
-
-def _install(text: str) -> None:
-    try:
-        (UNIT_DIRECTORY / UNIT_NAME).write_text(text, encoding="utf-8")
+        if place.exists() and place.read_text(encoding="utf-8") == text:
+            return False
+        place.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise StartupError(f"{UNIT_DIRECTORY / UNIT_NAME} cannot be written: {error.strerror}.") from error
+        raise StartupError(f"{place} cannot be written: {error.strerror}.") from error
+    return True
+
+
+def _reload() -> None:
     systemctl = shutil.which("systemctl")
     if systemctl is None:
         raise StartupError("The unit is written, but this machine has no systemd to read it.")
     result = subprocess.run([systemctl, "daemon-reload"], capture_output=True, text=True, check=False)  # noqa: S603
     if result.returncode != 0:
         raise StartupError(f"The unit is written, but systemd did not read it: {' '.join(result.stderr.split())}")
+
+
+def _note(line: str) -> None:
+    print(line, file=sys.stderr)

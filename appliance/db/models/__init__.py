@@ -1,6 +1,7 @@
 """One noun a file. Importing this package makes every table known to `Base.metadata`."""
 
-from appliance.db.models.access import IdempotencyKey, User
+from appliance.db.models.access import IdempotencyKey
+from appliance.db.models.alert import Alert
 from appliance.db.models.api_key import ApiKey
 from appliance.db.models.attachment import Attachment, MessageAttachment
 from appliance.db.models.audit_entry import AuditEntry
@@ -18,11 +19,13 @@ from appliance.db.models.rollup import Rollup
 from appliance.db.models.sender_account import AccountDay, SenderAccount
 from appliance.db.models.suppression import Suppression
 from appliance.db.models.template import Template, TemplateVersion
+from appliance.db.models.user import RecoveryCode, User, UserSession
 from appliance.db.models.webhook_delivery import WebhookAttempt, WebhookDelivery
 from appliance.db.models.webhook_endpoint import WebhookEndpoint
 
 __all__ = [
     "AccountDay",
+    "Alert",
     "ApiKey",
     "Attachment",
     "AuditEntry",
@@ -40,6 +43,7 @@ __all__ = [
     "MessageSearch",
     "MessageTag",
     "Recipient",
+    "RecoveryCode",
     "Rollup",
     "ScheduleRun",
     "SenderAccount",
@@ -47,6 +51,7 @@ __all__ = [
     "Template",
     "TemplateVersion",
     "User",
+    "UserSession",
     "WebhookAttempt",
     "WebhookDelivery",
     "WebhookEndpoint",

@@ -37,6 +37,7 @@ class AuditEntry(Base):
 
     __table_args__ = (
         Index("ix_audit_entries_actor_id", "actor_id", "id"),
+        Index("ix_audit_entries_actor_name", "actor_name", "id"),
         Index("ix_audit_entries_action", "action", "id"),
         Index("ix_audit_entries_target", "target", "id"),
         Index("ix_audit_entries_at", "at"),

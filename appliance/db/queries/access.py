@@ -1,11 +1,11 @@
-"""Users and API keys."""
+"""Users, their sessions, and API keys."""
 
 from collections.abc import Iterable, Sequence
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from appliance.db.models import ApiKey, SenderAccount, User
+from appliance.db.models import ApiKey, RecoveryCode, SenderAccount, User, UserSession
 
 
 def user_by_name(session: Session, name: str) -> User | None:
@@ -15,6 +15,31 @@ def user_by_name(session: Session, name: str) -> User | None:
 
 def user(session: Session, user_id: str) -> User | None:
     return session.get(User, user_id)
+
+
+def users(session: Session) -> Sequence[User]:
+    return session.scalars(select(User).order_by(func.lower(User.name), User.id)).all()
+
+
+def session_by_hash(session: Session, token_hash: str) -> UserSession | None:
+    return session.scalars(select(UserSession).where(UserSession.token_hash == token_hash)).one_or_none()
+
+
+def sessions_of(session: Session, user_id: str) -> Sequence[UserSession]:
+    """Those that may go on, the one used last first."""
+    query = select(UserSession).where(UserSession.user_id == user_id)
+    return session.scalars(query.order_by(UserSession.last_seen_at.desc(), UserSession.id)).all()
+
+
+def sessions_by_user(session: Session) -> dict[str, int]:
+    """How many each user has."""
+    counted = select(UserSession.user_id, func.count()).group_by(UserSession.user_id)
+    return {user_id: count for user_id, count in session.execute(counted)}
+
+
+def recovery_codes_left(session: Session, user_id: str) -> int:
+    unused = select(func.count()).where(RecoveryCode.user_id == user_id, RecoveryCode.used_at.is_(None))
+    return session.execute(unused).scalar_one()
 
 
 def has_users(session: Session) -> bool:

@@ -76,6 +76,14 @@ def count(session: Session, wanted: MessageSet, action: SetAction, *, after: str
     return Count({status: number for status, number, _ in found}, sum(row[2] for row in found), last)
 
 
+def known(session: Session, ids: Collection[str], *, api_key_id: str | None) -> int:
+    """How many of `ids` are messages; with `api_key_id`, of that key."""
+    query = select(func.count()).select_from(Message).where(Message.id.in_(ids))
+    if api_key_id is not None:
+        query = query.where(Message.api_key_id == api_key_id)
+    return session.scalar(query) or 0
+
+
 def still(session: Session, wanted: MessageSet, ids: Sequence[str]) -> Sequence[str]:
     """Those of `ids` that are still in a state and for a reason that the filter asks for. Inside a write."""
     filters = Filters(status=wanted.filters.status, reason=wanted.filters.reason)

@@ -1,6 +1,6 @@
 """Messages as they are shown: a page of them, one of them with everything, and counts."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -12,7 +12,19 @@ from appliance.db.models.message import UNFINISHED, MessageStatus, Reason
 from appliance.db.queries import message_search, outbox, templates
 from appliance.db.queries.message_filters import Filters, filtered
 
-__all__ = ["Detail", "Filters", "Page", "counts_by_status", "detail", "filtered", "held_ids", "page", "status_of"]
+__all__ = [
+    "AccountOfAttempt",
+    "Detail",
+    "Filters",
+    "Page",
+    "counts_by_status",
+    "detail",
+    "filtered",
+    "held_ids",
+    "last_accounts",
+    "page",
+    "status_of",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +32,14 @@ class Page:
     items: Sequence[Message]
     recipients: dict[str, list[Recipient]]
     next_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class AccountOfAttempt:
+    """As it was called then: it may have another name by now, or be gone."""
+
+    id: str | None
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +62,15 @@ def page(session: Session, filters: Filters, *, before: str | None = None, limit
     found = message_search.find(session, filters, before=before, limit=limit)
     items = session.scalars(select(Message).where(Message.id.in_(found.ids)).order_by(Message.id.desc())).all()
     return Page(items, _recipients_of(session, items), found.next_id)
+
+
+def last_accounts(session: Session, message_ids: Iterable[str]) -> dict[str, AccountOfAttempt]:
+    """By message: which account tried it last. Those that none has tried are not there."""
+    of_messages = DeliveryAttempt.message_id.in_(list(message_ids))
+    last = select(func.max(DeliveryAttempt.id)).where(of_messages).group_by(DeliveryAttempt.message_id)
+    columns = (DeliveryAttempt.message_id, DeliveryAttempt.account_id, DeliveryAttempt.account_name)
+    found = session.execute(select(*columns).where(DeliveryAttempt.id.in_(last)))
+    return {message_id: AccountOfAttempt(account_id, name) for message_id, account_id, name in found}
 
 
 def detail(

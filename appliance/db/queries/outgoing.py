@@ -96,6 +96,12 @@ def one(session: Session, message_id: str, *, api_key_id: str | None = None) -> 
     return _outgoing(message, body, recipients[message_id], attachments[message_id])
 
 
+def oldest_of(session: Session, rfc_message_id: str) -> Message | None:
+    """The first message that had this Message-ID."""
+    query = select(Message).where(Message.rfc_message_id == rfc_message_id).order_by(Message.id).limit(1)
+    return session.scalars(query).one_or_none()
+
+
 def last_account_id(session: Session, message_id: str) -> str | None:
     """Of the sender account that tried last, else of the one that holds it or that it asked for."""
     tried = session.scalar(

@@ -1,6 +1,6 @@
 """Templates as they are shown, and the one version that a message is made from."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
@@ -26,6 +26,16 @@ def by_slug(session: Session, slug: str) -> Template | None:
 def slug_of(session: Session, template_id: str | None) -> str | None:
     """Also of one that is deleted: messages still name it."""
     return None if template_id is None else session.scalar(select(Template.slug).where(Template.id == template_id))
+
+
+def slugs_of(session: Session, template_ids: Iterable[str | None]) -> dict[str, str]:
+    """By id, also of those that are deleted."""
+    wanted = {one for one in template_ids if one is not None}
+    if not wanted:
+        return {}
+    return {
+        row.id: row.slug for row in session.execute(select(Template.id, Template.slug).where(Template.id.in_(wanted)))
+    }
 
 
 def ids_of(wanted: str) -> Select[str]:

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from appliance.db.models import WebhookDelivery, WebhookEndpoint
-from appliance.db.models.webhook_delivery import OVER
+from appliance.db.models.webhook_delivery import OVER, DeliveryState
 from appliance.db.types import id_at
 
 ID_PREFIX = "whd"
@@ -85,6 +85,15 @@ def claims_of_box(session: Session, prefix: str, limit: int = 100) -> Sequence[s
         WebhookDelivery.claim_id.startswith(prefix, autoescape=True),
     )
     return [claim_id for claim_id in session.scalars(query.distinct().limit(limit)) if claim_id]
+
+
+def backlog(session: Session, most: int) -> tuple[int, datetime | None]:
+    """How many wait, `most` at most, and when the event of the oldest was handed on."""
+    some = select(WebhookDelivery.id).where(WebhookDelivery.due_at.is_not(None)).limit(most).subquery()
+    of_endpoint = (WebhookDelivery.endpoint_id == WebhookEndpoint.id, WebhookDelivery.state == DeliveryState.PENDING)
+    first = select(func.min(WebhookDelivery.id)).where(*of_endpoint).correlate(WebhookEndpoint).scalar_subquery()
+    oldest = select(func.min(WebhookDelivery.created_at)).where(WebhookDelivery.id.in_(select(first)))
+    return session.scalar(select(func.count()).select_from(some)) or 0, session.scalar(oldest)
 
 
 def waiting_in_vain(session: Session, until: datetime, limit: int) -> Sequence[str]:

@@ -1,17 +1,15 @@
 """Endpoints and their log of deliveries, as they are shown."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from appliance.db.models import WebhookAttempt, WebhookDelivery, WebhookEndpoint
 from appliance.db.models.webhook_delivery import DeliveryState
+from appliance.db.queries import id_bounds
 from appliance.db.queries.webhook_queue import ID_PREFIX
-from appliance.db.types import id_at
-
-CLOCK_ERROR = timedelta(days=1)
 
 
 def page(
@@ -75,13 +73,12 @@ def attempts(session: Session, delivery_id: str) -> Sequence[WebhookAttempt]:
 def failed_since(session: Session, endpoint_id: str, since: datetime, *, after: str, limit: int) -> Sequence[str]:
     """Ids of failed deliveries of events since then, the oldest first.
 
-    An id is younger than its event, so those that are older are passed over by the index. A day is left for a clock
-    that was wrong.
+    An id is younger than its event, so those that are older are passed over by the index.
     """
     query = select(WebhookDelivery.id).where(
         WebhookDelivery.endpoint_id == endpoint_id,
         WebhookDelivery.state == DeliveryState.FAILED,
         WebhookDelivery.created_at >= since,
-        WebhookDelivery.id > max(after, id_at(ID_PREFIX, since - CLOCK_ERROR)),
+        WebhookDelivery.id > max(after, id_bounds.lower(ID_PREFIX, since)),
     )
     return session.scalars(query.order_by(WebhookDelivery.id).limit(limit)).all()

@@ -3,6 +3,7 @@
 import base64
 import hmac
 import secrets
+from functools import cache
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,6 +13,7 @@ from flower.app import Flower
 from flower.options import default_options
 from flower.urls import settings as flower_settings
 from flower.views.broker import BrokerView
+from flower.views.error import NotFoundErrorHandler
 from tornado.httputil import HTTPServerRequest
 from tornado.ioloop import IOLoop
 from tornado.routing import AnyMatches, PathMatches, Rule, RuleRouter
@@ -19,8 +21,15 @@ from tornado.web import RedirectHandler, RequestHandler
 
 from appliance.runtime.monitor.events import EventStream
 from appliance.tasks.broker import SCHEME, queue_table
+from appliance.web.flower_proxy import POLICY
 
 PREFIX = "flower"
+HEADERS = {
+    "Content-Security-Policy": POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "same-origin",
+}
 COLUMNS = "name,uuid,state,args,result,received,runtime,worker"
 
 
@@ -55,7 +64,14 @@ class MonitorApplication(Flower):  # type: ignore[misc]  # Flower has no types
         )
         self._credentials = credentials
         root = f"/{prefix}" if prefix else ""
-        self.add_handlers(r".*", [(f"{root}/broker", _BrokerPage), (f"{root}/api/queues/length", _QueueLengths)])
+        self.add_handlers(
+            r".*",
+            [
+                (f"{root}/broker", _BrokerPage),
+                (f"{root}/api/queues/length", _QueueLengths),
+                (f"{root}/login/?", NotFoundErrorHandler),  # what Flower makes of it, past `_guarded`
+            ],
+        )
         if prefix:  # there, the appliance signs in and out
             self.add_handlers(r".*", [(f"{root}/logout", RedirectHandler, {"url": "/", "permanent": False})])
 
@@ -64,6 +80,11 @@ class MonitorApplication(Flower):  # type: ignore[misc]  # Flower has no types
             return self.get_handler_delegate(request, _Unauthorized)
         request.headers["Authorization"] = self._credentials.inner_header
         return super().find_handler(request, **options)
+
+    def get_handler_delegate(
+        self, request: HTTPServerRequest, target_class: type[RequestHandler], *rest: Any, **options: Any
+    ) -> Any:
+        return super().get_handler_delegate(request, _guarded(target_class), *rest, **options)
 
     def share(self, other: "MonitorApplication") -> None:
         """Knows the same workers as `other`."""
@@ -97,6 +118,20 @@ def _settings(prefix: str) -> dict[str, Any]:
 
 def _log_nothing(_handler: RequestHandler) -> None:
     """A line for each of the requests that an open page makes helps nobody; errors have their own lines."""
+
+
+@cache
+def _guarded(handler: type[RequestHandler]) -> type[RequestHandler]:
+    """`handler`, whose answers tell browsers what they may do: run nothing foreign, and be in nobody's frame."""
+
+    class Guarded(handler):  # type: ignore[valid-type,misc]
+        def set_default_headers(self) -> None:
+            super().set_default_headers()
+            for name, value in HEADERS.items():
+                self.set_header(name, value)
+
+    Guarded.__name__, Guarded.__module__ = handler.__name__, handler.__module__
+    return Guarded
 
 
 class _Unauthorized(RequestHandler):

@@ -1,48 +1,37 @@
 """/accounts: the sender accounts, in the order in which they are used."""
 
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
 from flask import Blueprint, redirect, render_template, request, url_for
-from wtforms import BooleanField, IntegerField, PasswordField, SelectField, StringField
-from wtforms.validators import InputRequired, Optional
 
 from appliance.clock import next_midnight
 from appliance.db.models import SenderAccount
-from appliance.db.models.sender_account import BUILT_IN_MAILBOX_ID, TransportKind
+from appliance.db.models.sender_account import BUILT_IN_MAILBOX_ID
 from appliance.db.queries import accounts
 from appliance.errors import InvalidInput, NotFound, WrongState
+from appliance.services import provider_presets
 from appliance.services.account_test import AccountReport
-from appliance.services.sender_accounts import DEFAULT_PORTS, AccountForm
-from appliance.web.admin.form import Form, stripped
+from appliance.services.provider_presets import Preset
+from appliance.services.sender_accounts import AccountForm
+from appliance.web.admin.account_form import SenderAccountForm, filled_by
+from appliance.web.admin.chart import account_course
 from appliance.web.admin.notices import notice
-from appliance.web.admin.status import quotas
+from appliance.web.admin.status import Quota, quotas
 from appliance.web.context import web
 
 blueprint = Blueprint("accounts", __name__, url_prefix="/accounts")
 
 
-class SenderAccountForm(Form):
-    name = StringField("Name", [InputRequired("Give a name.")], description="Recipients see it as the sender.")
-    email = StringField(
-        "Address", [InputRequired("Give the address to send from.")], description="Mail is sent from it."
-    )
-    transport = SelectField("Sends through", choices=[str(kind) for kind in TransportKind], default="smtp")
-    host = StringField("Server", filters=[stripped], description="Such as smtp.example.com.")
-    port = IntegerField("Port", [Optional()], description="Empty: the usual port of the encryption.")
-    security = SelectField("Encryption", choices=list(DEFAULT_PORTS), default="starttls")
-    username = StringField("Username", filters=[stripped], description="Empty: the server asks for no login.")
-    password = PasswordField("Password")
-    daily_limit = IntegerField("Messages a day", [Optional()], description="Empty: no limit.")
-    priority = IntegerField(
-        "Priority", [Optional()], default=0, description="Accounts with a higher one are used first."
-    )
-    active = BooleanField("In use", default=True)
+@dataclass(frozen=True, slots=True)
+class Card:
+    """An account in the list. Those that can be moved are in an order; the built-in mailbox is not."""
 
-    def values(self) -> dict[str, Any]:
-        """The fields of `AccountForm`."""
-        given = {name: self._fields[name].data for name in AccountForm.__slots__}
-        return given | {"priority": given["priority"] or 0, "email": stripped(given["email"])}
+    quota: Quota
+    is_first: bool
+    is_last: bool
+    is_built_in: bool
 
 
 @blueprint.get("")
@@ -51,13 +40,14 @@ def index() -> str:
     with web().read() as session:
         senders = accounts.by_priority(session)
     return render_template(
-        "accounts.html", quotas=quotas(senders, now), reset_at=next_midnight(now, web().zone), now=now
+        "accounts.html", cards=_cards(quotas(senders, now)), reset_at=next_midnight(now, web().zone), now=now
     )
 
 
 @blueprint.get("/new")
 def new() -> str:
-    return _form_page(SenderAccountForm())
+    preset = provider_presets.by_key(request.args.get("preset", ""))
+    return _form_page(filled_by(preset), preset=preset)
 
 
 @blueprint.post("/new")
@@ -113,6 +103,17 @@ def resume(account_id: str) -> Any:
     return redirect(url_for(".show", account_id=account_id))
 
 
+@blueprint.post("/<account_id>/move")
+def move(account_id: str) -> Any:
+    """`direction` is up or down."""
+    try:
+        web().services.sender_accounts.move(account_id, up=request.form.get("direction") == "up")
+        notice("account_moved")
+    except WrongState as error:
+        notice("wrong_state", reason=str(error))
+    return redirect(url_for(".index"))
+
+
 @blueprint.post("/<account_id>/delete")
 def delete(account_id: str) -> Any:
     try:
@@ -135,6 +136,19 @@ def test(account_id: str) -> Any:
     return _account_page(account_id, report=report, to=to)
 
 
+def _cards(found: list[Quota]) -> list[Card]:
+    movable = [one.account.id for one in found if one.account.id != BUILT_IN_MAILBOX_ID]
+    return [
+        Card(
+            one,
+            is_first=[one.account.id] == movable[:1],
+            is_last=[one.account.id] == movable[-1:],
+            is_built_in=one.account.id == BUILT_IN_MAILBOX_ID,
+        )
+        for one in found
+    ]
+
+
 def _account_page(account_id: str, **facts: Any) -> str:
     now = web().clock()
     with web().read() as session:
@@ -142,11 +156,12 @@ def _account_page(account_id: str, **facts: Any) -> str:
         days = accounts.days(session, account_id)
     if account is None:
         raise NotFound("account", account_id)
+    quota = quotas([account], now)[0]
     return render_template(
         "account.html",
-        quota=quotas([account], now)[0],
+        quota=quota,
         account=account,
-        days=days,
+        days=account_course(days, now.astimezone(web().zone).date(), quota.sent),
         reset_at=next_midnight(now, web().zone),
         now=now,
         built_in=account.id == BUILT_IN_MAILBOX_ID,
@@ -154,8 +169,11 @@ def _account_page(account_id: str, **facts: Any) -> str:
     )
 
 
-def _form_page(form: SenderAccountForm, account: SenderAccount | None = None) -> str:
-    return render_template("account_form.html", form=form, account=account)
+def _form_page(form: SenderAccountForm, account: SenderAccount | None = None, preset: Preset | None = None) -> str:
+    chosen = preset or provider_presets.of_host(form.host.data or "")
+    return render_template(
+        "account_form.html", form=form, account=account, preset=chosen, presets=provider_presets.PRESETS
+    )
 
 
 def _account(account_id: str) -> SenderAccount:

@@ -1,30 +1,36 @@
-"""A bar for each hour: how much was sent, and on top of it how much was not. Drawn here, so it needs no script."""
+"""Figures as a chart shows them: a point for each hour or day, with the names that the axis and the pointer give it.
+
+They are drawn in the browser (static/js/charts.js); for those without a script they stand in a table.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
 
+from babel.dates import format_skeleton
+from flask_babel import get_locale
+
+from appliance.db.models import AccountDay
+from appliance.db.models.rollup import Unit
 from appliance.db.queries.report import Report, Row
 
-HEIGHT = 100.0
-LEAST = 2.0
-"""What is there is seen, however small it is beside the rest."""
-
 
 @dataclass(frozen=True, slots=True)
-class Bar:
-    """Heights are parts of HEIGHT."""
+class Point:
+    """`label` is short, for the axis; `title` leaves no doubt."""
 
-    start: datetime
+    label: str
+    title: str
     sent: int
-    failed: int
-    sent_height: float
-    failed_height: float
+    failed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
-class Chart:
-    bars: Sequence[Bar]
+class Course:
+    """How a stretch of time went; seconds are those from when a message was to go to when it was sent."""
+
+    points: Sequence[Point]
     accepted: int
     sent: int
     failed: int
@@ -32,40 +38,49 @@ class Chart:
     median: float | None
     slow: float | None
 
-    @property
-    def width(self) -> int:
-        return len(self.bars)
 
-
-def chart(report: Report) -> Chart:
+def course(report: Report, unit: Unit, zone: ZoneInfo) -> Course:
     """Of a report by time. Partially sent messages are with those that failed: somebody did not get them."""
-    most = max((_sent(row) + _failed(row) for row in report.rows), default=0)
     totals = Row(report.totals)
     median, slow = report.totals.percentiles(0.5, 0.95)
-    return Chart(
-        [_bar(row, most) for row in report.rows if row.start is not None],
+    return Course(
+        [
+            Point(*names(row.start, unit, zone), sent_of(row), failed_of(row))
+            for row in report.rows
+            if row.start is not None
+        ],
         report.totals.of("accepted"),
-        _sent(totals),
-        _failed(totals),
+        sent_of(totals),
+        failed_of(totals),
         report.totals.success_rate,
         median,
         slow,
     )
 
 
-def _bar(row: Row, most: int) -> Bar:
-    assert row.start is not None
-    sent, failed = _sent(row), _failed(row)
-    return Bar(row.start, sent, failed, _height(sent, most), _height(failed, most))
+def account_course(days: Sequence[AccountDay], today: date, sent_today: int, *, length: int = 31) -> list[Point]:
+    """The last `length` days of a sender account, today last; a day of which nothing is known has nothing sent."""
+    sent = {one.day: one.sent for one in days} | {today.isoformat(): sent_today}
+    shown = [date.fromordinal(today.toordinal() - back) for back in range(length - 1, -1, -1)]
+    return [Point(day_label(day), day.isoformat(), sent.get(day.isoformat(), 0)) for day in shown]
 
 
-def _height(count: int, most: int) -> float:
-    return max(LEAST, round(count / most * (HEIGHT - LEAST), 2)) if count else 0.0
+def names(start: datetime, unit: Unit, zone: ZoneInfo) -> tuple[str, str]:
+    """Label and title of the hour or day that begins at `start`."""
+    local = start.astimezone(zone)
+    if unit is Unit.HOUR:
+        return f"{local:%H:%M}", f"{local:%Y-%m-%d %H:%M}"
+    return day_label(local.date()), f"{local:%Y-%m-%d}"
 
 
-def _sent(row: Row) -> int:
+def day_label(day: date) -> str:
+    """Month and day, as the language of the page has them."""
+    return str(format_skeleton("MMMd", day, locale=get_locale() or "en"))
+
+
+def sent_of(row: Row) -> int:
     return row.figures.of("sent")
 
 
-def _failed(row: Row) -> int:
+def failed_of(row: Row) -> int:
     return row.figures.of("failed") + row.figures.of("partially_sent")

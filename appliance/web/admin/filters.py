@@ -62,11 +62,14 @@ def brief(seconds: float) -> str:
 
 
 def size(count: int) -> str:
+    """In the unit that leaves one to four digits before the point: `512 B`, `1.5 MiB`, `77.3 GiB`."""
     if count < KIBI:
         return f"{count} B"
-    value, unit = count / KIBI, "KiB"
-    if value >= KIBI:
-        value, unit = value / KIBI, "MiB"
+    value, unit = float(count), ""
+    for unit in ("KiB", "MiB", "GiB", "TiB"):
+        value /= KIBI
+        if value < KIBI:
+            break
     return f"{value:.1f} {unit}"
 
 

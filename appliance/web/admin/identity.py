@@ -1,5 +1,6 @@
-"""Who is signed in: the session holds a user's id and epoch, so that a password reset signs out everywhere."""
+"""Who is signed in: the cookie holds the token of a session that the box keeps, so that others can end it."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -7,48 +8,76 @@ from urllib.parse import urlsplit
 from flask import Flask, redirect, request, session, url_for
 from flask_login import LoginManager, UserMixin, current_user, login_user
 
-from appliance.db.models import User
-from appliance.db.queries import access
+from appliance.errors import StorageUnavailable
+from appliance.services.sessions import Presence
 from appliance.web import acting
+from appliance.web.admin import rights
 from appliance.web.context import web
 
 CONTROL = range(0x20)
+FOR_A_NEW_PASSWORD = ("admin.profile.password", "admin.profile.change_password")
+"""All that there is for somebody whose password another one knows."""
 
 
 @dataclass(frozen=True, slots=True)
 class SignedIn(UserMixin):  # type: ignore[misc]  # flask_login has no types
-    id: str
-    name: str
-    role: str
-    epoch: int
+    """`id` is the user's; flask_login keeps the `token` instead, and gives it back with the next request."""
+
+    token: str
+    presence: Presence
+
+    @property
+    def id(self) -> str:
+        return self.presence.user_id
+
+    @property
+    def name(self) -> str:
+        return self.presence.name
+
+    @property
+    def role(self) -> str:
+        return self.presence.role
 
     def get_id(self) -> str:
-        return f"{self.id}:{self.epoch}"
+        return self.token
 
 
 def register(app: Flask) -> None:
     manager = LoginManager(app)
-    manager.session_protection = None  # phones change their address; the cookie is signed and ends by itself
+    manager.session_protection = None  # phones change their address; a session ends by itself, and can be ended
     manager.user_loader(_load)
     manager.unauthorized_handler(ask_to_sign_in)
 
 
 def begin(user_id: str) -> None:
-    """Signs `user_id` in, with a new session: nothing that was in the one before is believed."""
-    with web().read() as reader:
-        user = access.user(reader, user_id)
-    assert user is not None
+    """Signs `user_id` in, with a new session: nothing that was in the one before is believed, nor goes it on."""
+    end()
+    device = str(request.user_agent)
+    token = web().services.sessions.begin(user_id, address=request.remote_addr or "", device=device)
+    _remember(token)
+
+
+def renew() -> None:
+    """The same session under a new token, after its rights have changed."""
+    _remember(web().services.sessions.rotate(current_user.presence.session_id))
+
+
+def end() -> None:
+    """Signs out whoever is signed in here."""
+    if current_user.is_authenticated:
+        with suppress(StorageUnavailable):  # at least this browser forgets it
+            web().services.sessions.end(current_user.id, current_user.presence.session_id)
     session.clear()
-    session.permanent = True
-    login_user(_signed_in(user))
-    acting.as_user(user.id, user.name)
 
 
 def require() -> Any:
     """Before each request of a page that only people who are signed in may see."""
     if not current_user.is_authenticated:
         return ask_to_sign_in()
-    acting.as_user(current_user.id, current_user.name)
+    web().services.sessions.see(current_user.presence, request.remote_addr or "")
+    if current_user.presence.must_change_password and request.endpoint not in FOR_A_NEW_PASSWORD:
+        return redirect(url_for("admin.profile.password"))
+    rights.require()
     return None
 
 
@@ -69,12 +98,18 @@ def safe_next(wanted: str | None) -> str:
     return wanted
 
 
-def _load(session_id: str) -> SignedIn | None:
-    user_id, _, epoch = session_id.rpartition(":")
-    with web().read() as reader:
-        user = access.user(reader, user_id)
-    return _signed_in(user) if user is not None and str(user.session_epoch) == epoch else None
+def _remember(token: str) -> None:
+    presence = web().services.sessions.look(token)
+    assert presence is not None
+    session.permanent = True
+    login_user(_acting(token, presence))
 
 
-def _signed_in(user: User) -> SignedIn:
-    return SignedIn(user.id, user.name, user.role, user.session_epoch)
+def _load(token: str) -> SignedIn | None:
+    presence = web().services.sessions.look(token)
+    return _acting(token, presence) if presence is not None else None
+
+
+def _acting(token: str, presence: Presence) -> SignedIn:
+    acting.as_user(presence.user_id, presence.name, presence.role)
+    return SignedIn(token, presence)

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from flask_babel import lazy_gettext as _
 from wtforms import DateField, IntegerField, SelectMultipleField, StringField, TextAreaField
 from wtforms.validators import InputRequired, NumberRange, Optional
 from wtforms.widgets import CheckboxInput, ListWidget
@@ -22,34 +23,46 @@ NAMES = {"expires_at": "last_day"}
 
 
 class ApiKeyForm(Form):
-    name = StringField("Name", [InputRequired("Give a name.")], description="Which program uses it, such as “shop”.")
+    name = StringField(
+        _("Name"), [InputRequired(_("Give a name."))], description=_("Which program uses it, such as “shop”.")
+    )
     scopes = SelectMultipleField(
-        "It may",
+        _("It may"),
         choices=list(SCOPES),
         default=["send", "read"],
         widget=ListWidget(prefix_label=False),
         option_widget=CheckboxInput(),
     )
-    last_day = DateField("Last day", [Optional()], description="It works until the end of this day. Empty: for ever.")
+    last_day = DateField(
+        _("Last day"), [Optional()], description=_("It works until the end of this day. Empty: for ever.")
+    )
     daily_limit = IntegerField(
-        "Messages a day", [Optional(), NumberRange(1, LARGEST)], description="Empty: what the configuration says."
+        _("Messages a day"),
+        [Optional(), NumberRange(1, LARGEST)],
+        description=_("Empty: what the configuration says."),
     )
     requests_per_minute = IntegerField(
-        "Requests a minute", [Optional(), NumberRange(1, LARGEST)], description="Empty: what the configuration says."
+        _("Requests a minute"),
+        [Optional(), NumberRange(1, LARGEST)],
+        description=_("Empty: what the configuration says."),
     )
     allowed_from = TextAreaField(
-        "Addresses it may send from",
-        description="One a line: shop@example.com, @example.com for everybody there, or @*.example.com for everybody "
-        "below. Empty: any. Messages that name none are from the only one.",
+        _("Addresses it may send from"),
+        description=_(
+            "One a line: shop@example.com, @example.com for everybody there, or @*.example.com for everybody below. "
+            "Empty: any. Messages that name none are from the only one."
+        ),
     )
     allowed_accounts = SelectMultipleField(
-        "Sender accounts it may use", widget=ListWidget(prefix_label=False), option_widget=CheckboxInput()
+        _("Sender accounts it may use"), widget=ListWidget(prefix_label=False), option_widget=CheckboxInput()
     )
 
     def offer(self, accounts: Iterable[SenderAccount], chosen: Iterable[str] = ()) -> "ApiKeyForm":
         """The accounts to choose from; one that is chosen already and was deleted stays among them."""
         choices = {account.id: account.name for account in accounts}
-        gone = {account_id: f"{account_id} (deleted)" for account_id in chosen if account_id not in choices}
+        gone = {
+            account_id: _("%(name)s (deleted)", name=account_id) for account_id in chosen if account_id not in choices
+        }
         self.allowed_accounts.choices = list((choices | gone).items())
         return self
 

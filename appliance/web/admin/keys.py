@@ -1,19 +1,18 @@
 """/keys: the API keys of programs."""
 
-import json
-import shlex
 from http import HTTPStatus
 from typing import Any
 
-from flask import Blueprint, redirect, render_template, request, url_for
+from flask import Blueprint, redirect, render_template, url_for
 
 from appliance.clock import local_date, next_midnight
 from appliance.db.models import ApiKey
 from appliance.db.queries import access, accounts
 from appliance.errors import FieldError, InvalidInput, NotFound, WrongState
+from appliance.language import gettext
 from appliance.services.api_keys import NewApiKey
 from appliance.services.key_limits import KeyLimits
-from appliance.web.admin import key_form
+from appliance.web.admin import curl_command, key_form
 from appliance.web.admin.key_form import ApiKeyForm
 from appliance.web.admin.notices import notice
 from appliance.web.context import web
@@ -37,7 +36,7 @@ def create() -> Any:
     except InvalidInput as error:
         form.blame(error)
         return _page(form), HTTPStatus.UNPROCESSABLE_ENTITY
-    return render_template("key_created.html", made=made, form=form, command=_curl(made)), HTTPStatus.CREATED
+    return render_template("key_created.html", made=made, form=form, command=curl_command.of(made)), HTTPStatus.CREATED
 
 
 @blueprint.get("/<key_id>/edit")
@@ -84,7 +83,9 @@ def revoke(key_id: str) -> Any:
 def _create(values: dict[str, Any]) -> NewApiKey:
     expires_at = values["expires_at"]
     if expires_at is not None and expires_at <= web().clock():
-        raise InvalidInput([FieldError("expires_at", "This day is past; give a later one, or leave it empty.")])
+        raise InvalidInput(
+            [FieldError("expires_at", gettext("This day is past; give a later one, or leave it empty."))]
+        )
     limits = KeyLimits(**{name: values[name] for name in KeyLimits.__slots__})
     return web().services.api_keys.create(values["name"], values["scopes"], expires_at, limits)
 
@@ -133,16 +134,3 @@ def _page(form: ApiKeyForm) -> str:
 
 def _edit_page(form: ApiKeyForm, key: ApiKey) -> str:
     return render_template("key_form.html", form=form, key=key)
-
-
-def _curl(made: NewApiKey) -> str:
-    """A command that can be pasted into a shell as it is."""
-    base = web().settings.appliance.public_url.rstrip("/") or request.host_url.rstrip("/")
-    body = {"to": ["you@example.com"], "subject": "Hello", "text": "It works."}
-    arguments = [
-        f"curl {shlex.quote(f'{base}/api/v1/messages')}",
-        f"-H {shlex.quote(f'Authorization: Bearer {made.secret}')}",
-        "-H 'Content-Type: application/json'",
-        f"-d {shlex.quote(json.dumps(body))}",
-    ]
-    return " \\\n  ".join(arguments)

@@ -1,33 +1,36 @@
-"""/mailbox: what the built-in mailbox keeps, as a recipient would see it."""
+"""/mailbox: what the built-in mailbox keeps, as a recipient would see it, and the way out of it."""
 
-from io import BytesIO
+import secrets
+from functools import partial
 from typing import Any
 
-from flask import Blueprint, Response, redirect, render_template, request, send_file, url_for
+from flask import Blueprint, Response, g, redirect, render_template, request, url_for
 
 from appliance.db.models import KeptMail
-from appliance.db.queries import mailbox
-from appliance.errors import NotFound
+from appliance.db.models.sender_account import TransportKind
+from appliance.db.queries import accounts, mailbox
+from appliance.errors import InvalidInput, NotFound, WrongState
 from appliance.services import mail_reading
 from appliance.services.mail_reading import ReadMail
+from appliance.services.mailbox_release import Release
 from appliance.web import security
+from appliance.web.admin.message_parts import SOURCE_SHOWN, download
 from appliance.web.admin.notices import notice
+from appliance.web.admin.trail import Trail
 from appliance.web.context import web
 
 blueprint = Blueprint("mailbox", __name__, url_prefix="/mailbox")
 
 PAGE = 50
-SOURCE_SHOWN = 256 * 1024  # bytes; the whole of it is a download
 
 
 @blueprint.get("")
 def index() -> str:
-    q = request.args.get("q", "").strip()[:200]
-    before = request.args.get("before") or None
+    q, trail = request.args.get("q", "").strip()[:200], Trail.of_request()
     with web().read() as session:
-        mails, next_id = mailbox.page(session, before=before, limit=PAGE, q=q)
+        mails, next_id = mailbox.page(session, before=trail.before, limit=PAGE, q=q)
         count = mailbox.count(session)
-    return render_template("mailbox.html", mails=mails, next_id=next_id, before=before, q=q, count=count)
+    return render_template("mailbox.html", mails=mails, next_id=next_id, trail=trail, q=q, count=count)
 
 
 @blueprint.post("/empty")
@@ -39,8 +42,45 @@ def empty() -> Any:
 @blueprint.get("/<mail_id>")
 def show(mail_id: str) -> str:
     mail = _mail(mail_id)
-    source = mail.data[:SOURCE_SHOWN].decode("utf-8", "replace")
-    return render_template("mail.html", mail=mail, read=_read(mail), source=source, source_cut=mail.size > SOURCE_SHOWN)
+    with web().read() as session:
+        senders = [one for one in accounts.by_priority(session) if one.transport == TransportKind.SMTP]
+    return render_template(
+        "mail.html",
+        mail=mail,
+        read=_read(mail),
+        source=mail.data[:SOURCE_SHOWN].decode("utf-8", "replace"),
+        source_cut=mail.size > SOURCE_SHOWN,
+        senders=senders,
+        once=secrets.token_urlsafe(16),
+    )
+
+
+@blueprint.post("/<mail_id>/release")
+def release(mail_id: str) -> Any:
+    """Leads to the new message, which shows itself on its way."""
+    wanted = Release(
+        mail_id,
+        request.form.get("account", "")[:40],
+        request.form.get("once", "")[:64] or secrets.token_urlsafe(16),
+        g.request_id,
+    )
+    try:
+        message_id = web().services.mailbox_release.release(wanted)
+    except InvalidInput as error:
+        notice("wrong_state", reason=error.errors[0].message)
+        return redirect(url_for(".show", mail_id=mail_id))
+    except WrongState as error:
+        notice("wrong_state", reason=str(error))
+        return redirect(url_for(".show", mail_id=mail_id))
+    notice("mail_released")
+    return redirect(url_for("admin.messages.show", message_id=message_id))
+
+
+@blueprint.post("/<mail_id>/delete")
+def delete(mail_id: str) -> Any:
+    web().services.mailbox.delete(mail_id)
+    notice("mail_deleted")
+    return redirect(url_for(".index"))
 
 
 @blueprint.get("/<mail_id>/html")
@@ -55,7 +95,7 @@ def html(mail_id: str) -> Response:
 @blueprint.get("/<mail_id>/source")
 def source(mail_id: str) -> Response:
     mail = _mail(mail_id)
-    return _download(mail.data, f"{mail.id}.eml", "message/rfc822")
+    return download(mail.data, f"{mail.id}.eml", "message/rfc822")
 
 
 @blueprint.get("/<mail_id>/attachments/<int:number>")
@@ -64,15 +104,7 @@ def attachment(mail_id: str, number: int) -> Response:
     if number >= len(attachments) or not attachments[number].complete:
         raise NotFound("attachment", str(number))
     wanted = attachments[number]
-    return _download(wanted.content, wanted.filename, wanted.content_type)
-
-
-def _download(data: bytes, filename: str, content_type: str) -> Response:
-    """Never shown in our own origin, whatever it claims to be."""
-    response = send_file(BytesIO(data), mimetype=content_type, as_attachment=True, download_name=filename)
-    response.headers["Content-Security-Policy"] = security.MAIL_POLICY
-    response.headers["Cache-Control"] = "no-store"
-    return response
+    return download(wanted.content, wanted.filename, wanted.content_type)
 
 
 def _mail(mail_id: str) -> KeptMail:
@@ -84,4 +116,5 @@ def _mail(mail_id: str) -> KeptMail:
 
 
 def _read(mail: KeptMail) -> ReadMail:
-    return mail_reading.read(mail.data)
+    read: ReadMail = web().run_native(partial(mail_reading.read, mail.data))
+    return read

@@ -1,15 +1,20 @@
 """The filters of the list of messages, as they stand in the address bar."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from werkzeug.datastructures import MultiDict
 
-from appliance.db.models.message import MessageStatus
+from appliance.db.models.message import MessageStatus, Reason
 from appliance.db.queries.messages import Filters
 
 LONGEST = 320
+TEXTS = ("q", "subject", "recipient", "account", "template", "tag", "key")
+COMMON = ("q", "recipient", "status")
+"""What is asked for most; the other filters are folded away until one of them is set."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,11 +22,14 @@ class MessageFilters:
     """Texts as a person typed them; `wrong` names those that mean nothing and are left out."""
 
     status: tuple[str, ...]
-    recipient: str
     q: str
+    subject: str
+    recipient: str
     account: str
-    tag: str
     template: str
+    tag: str
+    key: str
+    reason: str
     since: str
     until: str
     wrong: tuple[str, ...]
@@ -29,14 +37,14 @@ class MessageFilters:
 
     @classmethod
     def of(cls, args: MultiDict[str, str], zone: ZoneInfo) -> "MessageFilters":
-        texts = {
-            name: args.get(name, "").strip()[:LONGEST] for name in ("recipient", "q", "account", "tag", "template")
-        }
-        status = tuple(one for one in args.getlist("status") if one in tuple(MessageStatus))
-        since, until = args.get("since", ""), args.get("until", "")
-        given = {"since": since, "until": until}
+        texts = {name: args.get(name, "").strip()[:LONGEST] for name in TEXTS}
+        asked = [one for value in args.getlist("status") for one in value.split(",")]
+        status = tuple(dict.fromkeys(one for one in asked if one in set(MessageStatus)))
+        reason = args.get("reason", "")
+        given = {name: args.get(name, "")[:LONGEST] for name in ("since", "until")}
         wrong = tuple(name for name, text in given.items() if text and _moment(text, zone) is None)
-        return cls(status, **texts, since=since, until=until, wrong=wrong, zone=zone)
+        known = reason if reason in set(Reason) else ""
+        return cls(status, **texts, reason=known, **given, wrong=wrong, zone=zone)
 
     def query(self) -> Filters:
         return Filters(
@@ -45,15 +53,31 @@ class MessageFilters:
             tag=self.tag,
             template=self.template,
             account=self.account,
+            key=self.key,
+            reason=self.reason,
+            subject=self.subject,
             since=_moment(self.since, self.zone),
             until=_moment(self.until, self.zone),
             q=self.q,
         )
 
-    def arguments(self) -> dict[str, str | tuple[str, ...]]:
+    def before(self, moment: datetime) -> "MessageFilters":
+        """The same, but for messages that came in since: unless it ends before that anyhow."""
+        return self if _moment(self.until, self.zone) else replace(self, until=moment.isoformat(), wrong=())
+
+    def arguments(self) -> dict[str, Any]:
         """For addresses: only what is set."""
-        names = ("status", "recipient", "q", "account", "tag", "template", "since", "until")
-        return {name: value for name in names if (value := getattr(self, name))}
+        values = {name: getattr(self, name) for name in (*TEXTS, "reason", "since", "until")}
+        values["status"] = ",".join(self.status)
+        return {name: value for name, value in values.items() if value}
+
+    def pairs(self) -> Iterator[tuple[str, str]]:
+        """For hidden fields of a form."""
+        yield from self.arguments().items()
+
+    @property
+    def are_unusual(self) -> bool:
+        return any(name not in COMMON for name in self.arguments())
 
 
 def _moment(text: str, zone: ZoneInfo) -> datetime | None:

@@ -1,41 +1,57 @@
-"""/messages: find a message, see what happened to it, retry or cancel it, send a test."""
+"""/messages: find a message, see what happened to it, have it sent again or not at all, send a test."""
 
 from typing import Any
 
-from flask import Blueprint, Response, g, redirect, render_template, request, url_for
+from flask import Blueprint, g, redirect, render_template, request, url_for
 
-from appliance.db.models import Message
-from appliance.db.models.message import RETRYABLE, UNFINISHED, WAITING, MessageStatus
-from appliance.db.queries import accounts, attachments, messages
-from appliance.errors import NotFound, WrongState
+from appliance.db.models.message import MessageStatus, Reason
+from appliance.db.models.message_sets import SetAction
+from appliance.db.queries import access, accounts, messages, templates
+from appliance.errors import WrongState
 from appliance.services import intake
-from appliance.services.explanation import explain
 from appliance.services.submission import SubmitMessage, Submitter
-from appliance.web import security
+from appliance.web.admin import message_bulk, message_export, message_parts
+from appliance.web.admin.message_detail import detail_page
 from appliance.web.admin.message_filters import MessageFilters
 from appliance.web.admin.notices import notice
-from appliance.web.api.representations import PRIORITIES, scene
+from appliance.web.admin.trail import Trail
 from appliance.web.context import web
 
 blueprint = Blueprint("messages", __name__, url_prefix="/messages")
 
 PAGE = 50
+MOST_OFFERED = 200  # templates and keys in a list to choose from
+
+blueprint.add_url_rule("/export.csv", view_func=message_export.export)
+blueprint.add_url_rule("/bulk", view_func=message_bulk.review)
+blueprint.add_url_rule("/bulk", view_func=message_bulk.start, methods=["POST"])
+blueprint.add_url_rule("/<message_id>/html", view_func=message_parts.html)
+blueprint.add_url_rule("/<message_id>/source", view_func=message_parts.source)
+blueprint.add_url_rule("/<message_id>/raw", view_func=message_parts.raw)
+blueprint.add_url_rule("/<message_id>/attachments/<int:number>", view_func=message_parts.attachment)
 
 
 @blueprint.get("")
 def index() -> str:
-    filters = MessageFilters.of(request.args, web().zone)
-    before = request.args.get("before") or None
+    filters, trail = MessageFilters.of(request.args, web().zone), Trail.of_request()
     with web().read() as session:
-        page = messages.page(session, filters.query(), before=before, limit=PAGE)
+        page = messages.page(session, filters.query(), before=trail.before, limit=PAGE)
         senders = accounts.by_priority(session)
+        tried = messages.last_accounts(session, (one.id for one in page.items))
+        keys, _ = access.api_key_page(session, limit=MOST_OFFERED)
+        offered, _ = templates.page(session, limit=MOST_OFFERED)
     return render_template(
         "messages.html",
         page=page,
         filters=filters,
-        before=before,
+        trail=trail,
         senders=senders,
+        tried=tried,
+        keys=keys,
+        templates=offered,
         states=[str(status) for status in MessageStatus],
+        reasons=[str(reason) for reason in Reason],
+        actions=[str(action) for action in (SetAction.RETRY, SetAction.RELEASE, SetAction.CANCEL, SetAction.DELETE)],
     )
 
 
@@ -60,32 +76,7 @@ def send_test() -> Any:
 
 @blueprint.get("/<message_id>")
 def show(message_id: str) -> str:
-    detail = _detail(message_id)
-    with web().read() as session:
-        files = attachments.of_message(session, message_id)
-    status = detail.message.status
-    return render_template(
-        "message.html",
-        detail=detail,
-        attachments=files,
-        message=detail.message,
-        now=web().clock(),
-        explanation=explain(scene(detail)),
-        accounts={account.id: account for account in detail.accounts},
-        priorities=PRIORITIES,
-        can_retry=status in RETRYABLE and not _expired(detail.message) and detail.message.content_removed_at is None,
-        can_cancel=status in WAITING,
-        unfinished=status in UNFINISHED,
-    )
-
-
-@blueprint.get("/<message_id>/html")
-def html(message_id: str) -> Response:
-    """The HTML body as recipients see it, for a frame that nothing gets out of."""
-    body = _detail(message_id).body
-    if body is None or body.html is None:
-        raise NotFound("HTML of message", message_id)
-    return security.as_mail(Response(body.html, content_type="text/html; charset=utf-8"))
+    return detail_page(message_id)
 
 
 @blueprint.post("/<message_id>/retry")
@@ -93,9 +84,25 @@ def retry(message_id: str) -> Any:
     return _do(web().services.messages.retry, "retried", message_id)
 
 
+@blueprint.post("/<message_id>/release")
+def release(message_id: str) -> Any:
+    return _do(web().services.messages.release, "released", message_id)
+
+
 @blueprint.post("/<message_id>/cancel")
 def cancel(message_id: str) -> Any:
     return _do(web().services.messages.cancel, "cancelled", message_id)
+
+
+@blueprint.post("/<message_id>/delete")
+def delete(message_id: str) -> Any:
+    try:
+        web().services.messages.delete(message_id)
+    except WrongState as error:
+        notice("wrong_state", reason=str(error))
+        return redirect(url_for(".show", message_id=message_id))
+    notice("message_deleted")
+    return redirect(url_for(".index"))
 
 
 def _do(change: Any, key: str, message_id: str) -> Any:
@@ -106,15 +113,3 @@ def _do(change: Any, key: str, message_id: str) -> Any:
     except WrongState as error:
         notice("wrong_state", reason=str(error))
     return redirect(url_for(".show", message_id=message_id))
-
-
-def _expired(message: Message) -> bool:
-    return message.expires_at is not None and message.expires_at <= web().clock()
-
-
-def _detail(message_id: str) -> messages.Detail:
-    with web().read() as session:
-        found = messages.detail(session, message_id, now=web().clock())
-    if found is None:
-        raise NotFound("message", message_id)
-    return found

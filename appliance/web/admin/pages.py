@@ -6,33 +6,47 @@ Whatever stands on the blueprint `admin` is shut to everybody who is not signed 
 from flask import Blueprint, Flask, request
 from flask_wtf.csrf import CSRFProtect
 
-from appliance.services.rate_limit import RateLimit
-from appliance.services.throttle import Throttle
-from appliance.web import flower_proxy, security
+from appliance.services.sign_in_throttle import SignInThrottle
+from appliance.web import assets, flower_proxy, security
 from appliance.web.admin import (
     accounts,
+    alerts,
     api_docs,
-    assets,
     box,
+    compose,
+    counting,
     error_pages,
     filters,
     identity,
+    jobs,
     keys,
+    languages,
     mailbox,
     messages,
+    navigation,
+    profile,
     retention,
+    schedules,
     setup,
     sign_in,
+    statistics,
     status,
     suppressions,
     template_pages,
+    users,
     webhooks,
+    wizard,
 )
 from appliance.web.api.blueprint import PREFIX as API
 
 GROUPS = (
+    alerts,
     status,
+    statistics,
+    schedules,
     messages,
+    compose,
+    jobs,
     template_pages,
     mailbox,
     accounts,
@@ -41,6 +55,9 @@ GROUPS = (
     keys,
     retention,
     box,
+    users,
+    profile,
+    wizard,
     api_docs,
     flower_proxy,
 )
@@ -51,10 +68,10 @@ def register(app: Flask) -> None:
     security.register(app)
     identity.register(app)
     _refuse_forged_forms(app)
-    for part in (assets, filters, error_pages):
+    for part in (assets, languages, navigation, filters, error_pages):
         part.register(app)
-    app.add_template_global(flower_proxy.is_enabled, "flower_is_enabled")
     app.add_template_global(box.pause_in_force, "box_pause")
+    app.add_template_global(wizard.progress_to_show, "first_run_progress")
     for page in OPEN:
         app.register_blueprint(page.blueprint)
     app.register_blueprint(_admin())
@@ -85,5 +102,6 @@ def _refuse_forged_forms(app: Flask) -> None:
 
 
 def begin(app: Flask) -> None:
-    app.extensions["postroom_sign_in_throttle"] = Throttle()
-    app.extensions["postroom_sign_in_failures"] = RateLimit()
+    compose.begin(app)
+    counting.begin(app)
+    app.extensions["postroom_sign_in_throttle"] = SignInThrottle()

@@ -4,6 +4,7 @@ from http import HTTPStatus
 from typing import Any
 
 from flask import Blueprint, redirect, render_template, request, url_for
+from flask_babel import lazy_gettext as _
 from wtforms import HiddenField, PasswordField, StringField
 from wtforms.validators import EqualTo, InputRequired
 
@@ -20,14 +21,17 @@ blueprint = Blueprint("setup", __name__)
 
 class FirstUserForm(Form):
     token = HiddenField()
-    name = StringField("Name", [InputRequired("Give the name that you will sign in with.")])
+    name = StringField(_("Name"), [InputRequired(_("Give the name that you will sign in with."))])
     password = PasswordField(
-        "Password",
-        [InputRequired("Give a password.")],
-        description=f"At least {SHORTEST_PASSWORD} characters. A few words that belong together only for you do well.",
+        _("Password"),
+        [InputRequired(_("Give a password."))],
+        description=_(
+            "At least %(least)s characters. A few words that belong together only for you do well.",
+            least=SHORTEST_PASSWORD,
+        ),
     )
     repeated = PasswordField(
-        "Password again", [EqualTo("password", "The two passwords differ; give the same one twice.")]
+        _("Password again"), [EqualTo("password", _("The two passwords differ; give the same one twice."))]
     )
 
 
@@ -57,7 +61,7 @@ def submit() -> Any:
         return _refuse(made, token)
     identity.begin(made)
     notice("welcome")
-    return redirect(url_for("admin.status.show"))
+    return redirect(url_for("admin.wizard.place"))
 
 
 def _again(form: FirstUserForm) -> Any:

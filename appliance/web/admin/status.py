@@ -1,5 +1,6 @@
 """/: is everything well, and if not, what is wrong."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -9,12 +10,15 @@ from flask import Blueprint, render_template
 from appliance import __version__
 from appliance.clock import local_date, next_midnight
 from appliance.db.models import SenderAccount
+from appliance.db.models.alert import AlertKind
 from appliance.db.models.rollup import Unit
-from appliance.db.models.sender_account import TransportKind
+from appliance.db.models.sender_account import AccountState, TransportKind
 from appliance.db.queries import accounts, messages, webhooks
 from appliance.db.queries.report import Question, report
+from appliance.services.alerts import OpenAlert
 from appliance.services.webhook_endpoints import BY_HAND
-from appliance.web.admin.chart import Chart, chart
+from appliance.web.admin.chart import Course, course
+from appliance.web.admin.machine import machine
 from appliance.web.context import web
 from appliance.web.figures import kept
 
@@ -34,6 +38,10 @@ class Quota:
         """Whether its last error still matters: one that the account has recovered from does not."""
         return self.account.breaker_until is not None and bool(self.account.last_error)
 
+    @property
+    def is_broken(self) -> bool:
+        return self.trouble and self.state in (AccountState.RESTING, AccountState.PROBING)
+
 
 @blueprint.get("/")
 def show() -> str:
@@ -43,36 +51,54 @@ def show() -> str:
         oldest = messages.oldest_unfinished_at(session)
         senders = accounts.by_priority(session)
         paused_webhooks = webhooks.paused(session)
-        last_day = _last_day(session)
+        by_hour, by_day = _course(session, Unit.HOUR), _course(session, Unit.DAY)
+    found, last_backup = quotas(senders, now), web().services.backups.last_run()
     return render_template(
         "status.html",
         now=now,
+        alerts=_others(web().services.alerts.open(), found, backup_failed=bool(last_backup and last_backup.error)),
         version=__version__,
         started_at=web().started_at,
         components=web().telemetry.health(),
+        machine=machine(),
+        short=web().services.capacity.short(),
+        storage_trouble=web().services.storage.trouble(),
         counts=counts,
         oldest=oldest,
         paused_webhooks=[one for one in paused_webhooks if one.paused_reason != BY_HAND],
-        last_day=last_day,
-        quotas=quotas(senders, now),
+        by_hour=by_hour,
+        by_day=by_day,
+        quotas=found,
         reset_at=next_midnight(now, web().zone),
         next_runs=_in_order(dict(web().telemetry.next_runs())),
         waiting=web().services.box.waiting() if web().services.box.paused else None,
         accounts={one.id: one.name for one in senders},
         backups=web().services.backups.items(),
-        last_backup=web().services.backups.last_run(),
+        last_backup=last_backup,
         only_mailbox=all(one.transport == TransportKind.MAILBOX for one in senders),
     )
 
 
-def _last_day(session: Any) -> Chart | None:
-    span = kept().span(None, None, Unit.HOUR)
-    return chart(report(session, Question(span, by_time=True))) if span is not None else None
-
-
-def quotas(senders: Any, now: datetime) -> list[Quota]:
+def quotas(senders: Iterable[SenderAccount], now: datetime) -> list[Quota]:
     today = local_date(now, web().zone)
     return [Quota(one, str(one.state(now, today)), one.sent_on(today)) for one in senders]
+
+
+def _others(alerts: Iterable[OpenAlert], found: Iterable[Quota], *, backup_failed: bool) -> list[OpenAlert]:
+    """Those that the page does not tell of by what it sees itself, which is fresher than an alert."""
+    broken = {one.account.id for one in found if one.is_broken}
+    told = {AlertKind.BACKUP} if backup_failed else set()
+    return [
+        one
+        for one in alerts
+        if one.kind not in told and not (one.kind == AlertKind.ACCOUNT_BROKEN and one.subject in broken)
+    ]
+
+
+def _course(session: Any, unit: Unit) -> Course | None:
+    """The last 24 hours, or 30 days."""
+    span = kept().span(None, None, unit)
+    return course(report(session, Question(span, by_time=True)), unit, web().zone) if span is not None else None
 
 
 def _in_order(runs: dict[str, datetime | None]) -> list[tuple[str, datetime | None]]:

@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from flask_babel import lazy_gettext as _
 from wtforms import BooleanField, FieldList, FormField, HiddenField, SelectField, StringField, TextAreaField
 from wtforms import Form as Part
 from wtforms.validators import InputRequired
@@ -20,32 +21,38 @@ _OF_LOCALE = re.compile(r"locales\.([^.]*)(?:\.(\w+))?\Z")
 
 
 class VariableRow(Part):  # type: ignore[misc]  # wtforms has no types
-    name = StringField("Name", filters=[stripped])
-    type = SelectField("Type", choices=[str(kind) for kind in VariableType], default="string")
-    required = BooleanField("Required", default=True)
-    default = StringField("Default")
-    example = StringField("Example")
-    description = StringField("Description", filters=[stripped])
+    name = StringField(_("Name"), filters=[stripped])
+    type = SelectField(_("Type"), choices=[str(kind) for kind in VariableType], default="string")
+    required = BooleanField(_("Required"), default=True)
+    default = StringField(_("Default"))
+    example = StringField(_("Example"))
+    description = StringField(_("Description"), filters=[stripped])
 
 
 class LocaleBlock(Part):  # type: ignore[misc]  # wtforms has no types
-    locale = StringField("Language", filters=[stripped], description="Such as zh, zh-CN or de.")
-    subject = StringField("Subject")
-    html = TextAreaField("HTML")
-    text = TextAreaField("Text")
+    locale = StringField(_("Language"), filters=[stripped], description=_("Such as zh, zh-CN or de."))
+    subject = StringField(_("Subject"))
+    html = TextAreaField(_("HTML"))
+    text = TextAreaField(_("Text"))
 
 
 class TemplatePageForm(Form):
     slug = StringField(
-        "Slug", filters=[stripped], description="What programs call it: lower-case letters, digits, dashes. It stays."
+        _("Slug"),
+        filters=[stripped],
+        description=_("What programs call it: lower-case letters, digits, dashes. It stays."),
     )
-    name = StringField("Name", [InputRequired("Give a name.")], filters=[stripped], description="What people call it.")
-    subject = StringField("Subject", [InputRequired("Give a subject.")])
-    html = TextAreaField("HTML", description="Rules in <style> are moved to the elements when a message is made.")
-    text = TextAreaField("Text", description="Empty: derived from the HTML.")
+    name = StringField(
+        _("Name"), [InputRequired(_("Give a name."))], filters=[stripped], description=_("What people call it.")
+    )
+    subject = StringField(_("Subject"), [InputRequired(_("Give a subject."))])
+    html = TextAreaField(_("HTML"), description=_("Rules in <style> are moved to the elements when a message is made."))
+    text = TextAreaField(_("Text"), description=_("Empty: derived from the HTML."))
     variables = FieldList(FormField(VariableRow))
     locales = FieldList(FormField(LocaleBlock))
-    reason = StringField("Reason for the change", filters=[stripped], description="It stands in the list of versions.")
+    reason = StringField(
+        _("Reason for the change"), filters=[stripped], description=_("It stands in the list of versions.")
+    )
     base_version = HiddenField()
 
     def fill(self, form: TemplateForm, version: int) -> None:
@@ -59,19 +66,24 @@ class TemplatePageForm(Form):
 
     def add_empty_rows(self) -> None:
         """Room for more; rows that stay empty are left out."""
-        for _ in range(EMPTY_ROWS):
+        for _row in range(EMPTY_ROWS):
             self.variables.append_entry()
         self.locales.append_entry()
 
     def template(self) -> TemplateForm:
         """Raises InvalidInput where a default or an example is not of its type."""
-        errors: list[FieldError] = []
-        variables = tuple(_variable(row.data, index, errors) for index, row in enumerate(self._variable_rows()))
+        made, errors = self.draft()
         if errors:
             raise InvalidInput(errors)
+        return made
+
+    def draft(self) -> tuple[TemplateForm, list[FieldError]]:
+        """As far as it has got: what is not of its type is left out, and stands among the errors."""
+        errors: list[FieldError] = []
+        variables = tuple(_variable(row.data, index, errors) for index, row in enumerate(self._variable_rows()))
         locales = {_locale(block.data["locale"]): _source(block.data) for block in self._locale_blocks()}
         own = _source({"subject": self.subject.data, "html": self.html.data, "text": self.text.data})
-        return TemplateForm(self.name.data, own.subject, own.html, own.text, variables, locales)
+        return TemplateForm(self.name.data or "", own.subject, own.html, own.text, variables, locales), errors
 
     def started_from(self) -> int | None:
         text = self.base_version.data or ""
@@ -105,12 +117,12 @@ class TemplatePageForm(Form):
 
 
 def _row_of(variable: Variable) -> dict[str, Any]:
-    typed = {name: _text_of(getattr(variable, name), variable.type) for name in ("default", "example")}
+    typed = {name: text_of(getattr(variable, name), variable.type) for name in ("default", "example")}
     row = {"name": variable.name, "type": str(variable.type), "required": variable.required}
     return {**row, **typed, "description": variable.description}
 
 
-def _text_of(value: Any, kind: str) -> str:
+def text_of(value: Any, kind: str) -> str:
     if value is None:
         return ""
     return value if isinstance(value, str) and kind in ("string", "date") else json.dumps(value, ensure_ascii=False)
@@ -120,7 +132,7 @@ def _variable(data: Mapping[str, Any], index: int, errors: list[FieldError]) -> 
     values = {}
     for name in ("default", "example"):
         try:
-            values[name] = _value_of(data[name], data["type"])
+            values[name] = value_of(data[name], data["type"])
         except ValueError:
             errors.append(FieldError(f"variables[{index}].{name}", f"Write it as JSON: {_WRITTEN[data['type']]}."))
     return Variable(
@@ -133,7 +145,7 @@ def _variable(data: Mapping[str, Any], index: int, errors: list[FieldError]) -> 
     )
 
 
-def _value_of(text: str | None, kind: str) -> Any:
+def value_of(text: str | None, kind: str) -> Any:
     if not text:
         return None
     return text if kind in ("string", "date") else json.loads(text, parse_constant=_refuse)

@@ -6,6 +6,7 @@ from http import HTTPStatus
 from typing import Any
 
 from flask import Blueprint, redirect, render_template, request, url_for
+from flask_babel import lazy_gettext as _
 from wtforms import SelectMultipleField, StringField
 from wtforms.validators import InputRequired
 from wtforms.widgets import CheckboxInput, ListWidget
@@ -28,11 +29,14 @@ STATES = ("pending", "delivered", "failed")
 
 class WebhookForm(Form):
     url = StringField(
-        "URL", [InputRequired("Give a URL.")], filters=[stripped], description="Such as https://example.com/hooks."
+        _("URL"),
+        [InputRequired(_("Give a URL."))],
+        filters=[stripped],
+        description=_("Such as https://example.com/hooks."),
     )
-    description = StringField("Description", filters=[stripped], description="What it is for.")
+    description = StringField(_("Description"), filters=[stripped], description=_("What it is for."))
     events = SelectMultipleField(
-        "It is told of",
+        _("It is told of"),
         choices=list(SUBSCRIBABLE),
         default=["*"],
         widget=ListWidget(prefix_label=False),

@@ -5,8 +5,8 @@ from flask_openapi3 import APIBlueprint, Tag
 
 from appliance.db.queries import accounts
 from appliance.errors import NotFound
-from appliance.services.sender_accounts import AccountForm
-from appliance.web.api import bodies, documents, paging, representations
+from appliance.services.sender_accounts import AccountForm, check
+from appliance.web.api import bodies, documents, form_second_look, paging, representations
 from appliance.web.api.account_schemas import AccountChange, AccountPath, AccountRequest, AccountTestRequest
 from appliance.web.api.authentication import needs
 from appliance.web.api.schemas import PageQuery
@@ -26,13 +26,27 @@ def index(query: PageQuery) -> Response:
     return jsonify(paging.page(items, next_id))
 
 
+def _form(body: AccountRequest) -> AccountForm:
+    return AccountForm(**body.model_dump())
+
+
+def _require_right(body: AccountRequest) -> None:
+    check(_form(body))
+
+
+_STAND_INS = {"name": "-", "email": "somebody@example.com"}
+_second_look = form_second_look.at_form(AccountRequest, _STAND_INS, _require_right)
+_second_look_at_change = form_second_look.at_form(AccountRequest, _STAND_INS, _require_right, whole=False)
+
+
 @blueprint.post(
     "", operation_id="create_account", summary="Create a sender account", responses={201: documents.Account}
 )
 @needs("manage")
+@_second_look
 def create(body: AccountRequest) -> tuple[Response, int, dict[str, str]]:
     """Messages that were held for want of an account are looked at again."""
-    account_id = web().services.sender_accounts.create(AccountForm(**body.model_dump()))
+    account_id = web().services.sender_accounts.create(_form(body))
     return _one(account_id), 201, {"Location": f"/api/v1/accounts/{account_id}"}
 
 
@@ -48,6 +62,7 @@ def show(path: AccountPath) -> Response:
     "/<string:id>", operation_id="change_account", summary="Change a sender account", responses={200: documents.Account}
 )
 @needs("manage")
+@_second_look_at_change
 def change(path: AccountPath, body: AccountChange) -> Response:
     """Fields that are left out stay as they are; an empty password keeps the stored one."""
     web().services.sender_accounts.change(path.id, body.changes())
@@ -76,6 +91,7 @@ def delete(path: AccountPath) -> tuple[str, int]:
     responses={200: documents.AccountReport},
 )
 @needs("manage")
+@bodies.read_by_itself
 def test(path: AccountPath) -> Response:
     """The body may be left out."""
     wanted = AccountTestRequest.model_validate(bodies.optional())

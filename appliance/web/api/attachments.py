@@ -11,7 +11,7 @@ from appliance.db.models import Attachment
 from appliance.db.queries import attachments
 from appliance.errors import FieldError, InvalidInput, NotFound
 from appliance.services.attachments import StoredFile
-from appliance.web.api import documents, representations
+from appliance.web.api import bodies, documents, representations
 from appliance.web.api.authentication import caller, needs
 from appliance.web.api.schemas import AttachmentPath, AttachmentRequest
 from appliance.web.context import web
@@ -44,6 +44,7 @@ _UPLOAD = {
     responses={201: documents.AttachmentDocument},
 )
 @needs("send")
+@bodies.read_by_itself
 def upload() -> tuple[Response, int, dict[str, str]]:
     """Name its id in `attachments` of a message."""
     file = request.files.get("file")

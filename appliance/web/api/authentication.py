@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 from flask import current_app, g, request
 
 from appliance.errors import Forbidden
+from appliance.program import PROGRAM
 from appliance.services.api_keys import SCOPES, Caller
 from appliance.web import acting
 from appliance.web.api.errors import Unauthenticated
@@ -18,11 +19,15 @@ ANY = "any"
 LOCAL_CALLER = Caller(acting.LOCAL_ID, "the command line of this box", frozenset(SCOPES))
 
 
-def needs(scope: str) -> Callable[[View], View]:
-    """Marks a view as open to callers with `scope`, or with `ANY`. Goes below the route decorator."""
+def needs(scope: str, remark: str = "") -> Callable[[View], View]:
+    """Marks a view as open to callers with `scope`, or with `ANY`. Goes below the route decorator.
+
+    `remark`: what whoever lacks it is told besides.
+    """
 
     def mark(view: View) -> View:
         view.__dict__["scope"] = scope
+        view.__dict__["remark"] = f" {remark}" if remark else ""
         return view
 
     return mark
@@ -37,7 +42,8 @@ def authenticate() -> None:
     g.caller = caller
     web().services.api_keys.admit(caller)
     if scope is None or not (scope == ANY or scope in caller.scopes):
-        raise Forbidden(f"This API key lacks the scope {scope!r}. Create one that has it under API keys.")
+        remark = getattr(view, "remark", "")
+        raise Forbidden(f"This API key lacks the scope {scope!r}. Create one that has it under API keys.{remark}")
 
 
 def caller() -> Caller:
@@ -48,7 +54,7 @@ def caller() -> Caller:
 def _caller() -> Caller:
     kind, _, secret = request.headers.get("Authorization", "").partition(" ")
     if kind.lower() != "bearer" or not secret.strip():
-        raise Unauthenticated("Send an API key: Authorization: Bearer <key>. `python run.py apikey create` makes one.")
+        raise Unauthenticated(f"Send an API key: Authorization: Bearer <key>. `{PROGRAM} apikey create` makes one.")
     secret = secret.strip()
     if hmac.compare_digest(secret.encode(), web().local_token.encode()):
         return LOCAL_CALLER

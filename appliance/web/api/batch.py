@@ -13,7 +13,15 @@ from appliance.services.batch import EACH_ITS_OWN, BatchAnswer, Refusal
 from appliance.services.idempotency import Once, hash_of
 from appliance.services.pace import Pace
 from appliance.services.submit_message import Accepted
-from appliance.web.api import commands, documents, limits, representations, second_look, template_batch
+from appliance.web.api import (
+    commands,
+    documents,
+    form_second_look,
+    limits,
+    representations,
+    second_look,
+    template_batch,
+)
 from appliance.web.api.authentication import caller, needs
 from appliance.web.api.batch_schemas import BatchRequest
 from appliance.web.api.commands import Prepared
@@ -36,6 +44,7 @@ blueprint = APIBlueprint("batch", __name__, url_prefix="/messages/batch", abp_ta
     responses={202: documents.BatchAnswer, 409: None},
 )
 @needs("send")
+@form_second_look.at_form(BatchRequest, {}, template_batch.require_common)
 def submit(body: BatchRequest) -> tuple[Response, int, dict[str, str]]:
     """Send either `messages`, or one `template` and its `recipients`, each of whom gets a message of its own.
 

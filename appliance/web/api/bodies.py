@@ -5,7 +5,7 @@ otherwise learn from what was done that it was not a dry run.
 """
 
 from collections.abc import Callable
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 from flask import Flask, current_app, request
 from flask.json.provider import DefaultJSONProvider
@@ -17,6 +17,10 @@ from appliance.web.api.errors import InvalidJson
 METHODS = ("POST", "PUT", "PATCH")
 LONGEST_NAME = 200  # an option that there is not is named by whoever sent it
 _NO_OPTION = "This operation takes no such option; see /api/docs. Nothing was done."
+_NO_FIELD = "This operation takes no such field; see /api/docs. Nothing was done."
+_NO_BODY = "This operation takes no body; leave it out. Nothing was done."
+
+View = TypeVar("View", bound=Callable[..., Any])
 
 
 class StrictJson(DefaultJSONProvider):
@@ -34,19 +38,29 @@ def register(app: Flask) -> None:
     app.json = StrictJson(app)
 
 
+def read_by_itself(view: View) -> View:
+    """Marks a view that takes a file, or a body that may be left out. Goes below the route decorator."""
+    view.__dict__["reads_body"] = True
+    return view
+
+
 def check() -> None:
-    """Before each request of the API: whoever takes a body gets a JSON object, whoever takes no query gets none.
+    """Before each request of the API: who takes a body gets a JSON object, and who takes none gets none.
 
     Raises:
-        InvalidInput: there is a query that the operation does not take.
+        InvalidInput: there is a query, or a field of a body, that the operation does not take.
         UnsupportedMediaType: it is not declared as JSON.
         InvalidJson: it is something else than a JSON object.
     """
     view = current_app.view_functions.get(request.endpoint or "")
     if request.args and view is not None and not _takes("query", view):
         raise InvalidInput([FieldError(name[:LONGEST_NAME], _NO_OPTION, "unknown_field") for name in request.args])
-    if request.method in METHODS and _takes("body", view):
+    if request.method not in METHODS or view is None:
+        return
+    if _takes("body", view):
         _object_of_request()
+    elif not getattr(view, "reads_body", False):
+        _require_none()
 
 
 def optional() -> dict[str, Any]:
@@ -56,6 +70,16 @@ def optional() -> dict[str, Any]:
 
 def _takes(what: str, view: Callable[..., Any] | None) -> bool:
     return what in getattr(view, "__annotations__", {})
+
+
+def _require_none() -> None:
+    if not request.get_data():
+        return
+    body = request.get_json(silent=True)
+    if not isinstance(body, dict):
+        raise InvalidJson(_NO_BODY)
+    if body:
+        raise InvalidInput([FieldError(name[:LONGEST_NAME], _NO_FIELD, "unknown_field") for name in body])
 
 
 def _object_of_request() -> dict[str, Any]:

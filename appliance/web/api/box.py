@@ -37,6 +37,7 @@ def show() -> Response:
     responses={200: BoxDocument, 409: None},
 )
 @needs("manage")
+@bodies.read_by_itself
 def pause() -> Response:
     """What is being sent is finished. Messages are accepted and wait. The body may be left out."""
     wanted = PauseRequest.model_validate(bodies.optional())
@@ -52,6 +53,7 @@ def pause() -> Response:
     responses={200: BoxDocument},
 )
 @needs("manage")
+@bodies.read_by_itself
 def resume() -> Response:
     """Harmless when it sends already. The body may be left out: then what waits is sent."""
     wanted = ResumeRequest.model_validate(bodies.optional())

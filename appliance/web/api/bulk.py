@@ -32,7 +32,8 @@ def change(body: BulkMessagesRequest) -> tuple[Response, int, dict[str, str]]:
     answer is 202 and where to follow it.
 
     Messages that are accepted later are not touched, nor is one that is being sent. One in a state in which the action
-    makes no sense is skipped, so repeating it is harmless. A key without `manage` reaches only its own messages.
+    makes no sense is skipped, so repeating it is harmless. A key without `manage` reaches only its own messages, one
+    without `read` cannot look at the job that it made.
     """
     if body.action is SetAction.DELETE and "manage" not in caller().scopes:
         raise Forbidden("This API key lacks the scope 'manage', which deleting needs. Create one that has it.")
@@ -71,4 +72,5 @@ def _counted(action: SetAction, count: BulkCount) -> dict[str, Any]:
         "by_status": dict(count.by_status),
         "would_change": count.changes,
         "would_skip": count.matching - count.changes,
+        "ids_not_found": count.not_found,
     }

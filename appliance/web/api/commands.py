@@ -13,7 +13,7 @@ from appliance.services.intake import limit_errors
 from appliance.services.submit_message import SubmitMessage, Submitter, TemplateReference
 from appliance.web.api import attachments
 from appliance.web.api.authentication import caller
-from appliance.web.api.schemas import MessageRequest
+from appliance.web.api.schemas import AttachmentRequest, MessageRequest
 from appliance.web.context import web
 
 LONGEST_KEY = 255
@@ -45,7 +45,7 @@ def submitter() -> Submitter:
 
 def prepare(body: MessageRequest) -> Prepared:
     """Stores nothing. Raises InvalidInput with every wrong field."""
-    files, contents, wrong = _files(body)
+    described, contents, wrong = files(body.attachments)
     command = SubmitMessage(
         to=body.recipients("to"),
         cc=body.recipients("cc"),
@@ -60,7 +60,7 @@ def prepare(body: MessageRequest) -> Prepared:
         metadata=body.metadata,
         priority=Priority[body.priority.upper()],
         account=body.account,
-        attachments=files,
+        attachments=described,
         send_at=body.send_at,
         expires_at=body.expires_at,
         template=TemplateReference(body.template, body.variables, body.locale) if body.template is not None else None,
@@ -71,10 +71,12 @@ def prepare(body: MessageRequest) -> Prepared:
     return Prepared(command, contents)
 
 
-def _files(body: MessageRequest) -> tuple[tuple[StoredFile, ...], dict[str, bytes], list[FieldError]]:
-    """Of a message, with what is wrong with them: other fields may be wrong as well, and are named together."""
+def files(
+    named: list[AttachmentRequest],
+) -> tuple[tuple[StoredFile, ...], dict[str, bytes], list[FieldError]]:
+    """With what is wrong with them: other fields may be wrong as well, and are named together."""
     try:
-        return *attachments.described(body.attachments), []
+        return *attachments.described(named), []
     except InvalidInput as error:
         return (), {}, list(error.errors)
 

@@ -69,6 +69,17 @@ class Addressee(Document):
     name: str
 
 
+class TemplateOfMessage(Document):
+    slug: str
+    version: int
+    locale: str | None
+
+
+class AccountOfMessage(Document):
+    id: str | None
+    name: str = Field(description="As it was called then.")
+
+
 class MessageSummary(Document):
     id: str
     status: MessageStatus
@@ -78,7 +89,14 @@ class MessageSummary(Document):
     bcc: list[Addressee]
     priority: Priority
     tags: list[str]
+    template: TemplateOfMessage | None = Field(description="What it was made from.")
     account: str | None = Field(description="The sender account that the message asked for.")
+    last_account: AccountOfMessage | None = Field(
+        description="The sender account that tried it last, and sent it if it was sent; null: none has yet."
+    )
+    reason: str | None = Field(
+        description="Why it is held, deferred or failed; null: for no other reason than its state."
+    )
     attempt_count: int
     created_at: Moment
     send_at: Moment | None = Field(description="Not before then, as asked.")
@@ -148,12 +166,6 @@ class AttachmentOfMessage(Document):
     removed_at: Moment | None = Field(description="When its age took the file; null: it is kept.")
 
 
-class TemplateOfMessage(Document):
-    slug: str
-    version: int
-    locale: str | None
-
-
 class MessageDetail(MessageSummary):
     sender: Addressee | None = Field(alias="from", description="null: the sender account that it goes out through.")
     reply_to: list[Addressee]
@@ -162,13 +174,11 @@ class MessageDetail(MessageSummary):
     content_removed_at: Moment | None = Field(
         description="When text and HTML, or attachments, were removed because of their age: then it cannot be retried."
     )
-    template: TemplateOfMessage | None = Field(description="What it was made from.")
     headers: dict[str, str]
     attachments: list[AttachmentOfMessage]
     metadata: dict[str, Any]
     message_id: str = Field(description="The Message-ID that mail programs see; the same at every attempt.")
     request_id: str = Field(description="X-Request-ID of the request that submitted it.")
-    reason: str | None
     explanation: str = Field(description="One sentence: what it waits for, until when, and what a person could do.")
     recipients: list[RecipientDocument]
     attempts: list[Attempt]

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 
+from appliance.program import PROGRAM
+
 DOCS = "/docs/errors"
 
 
@@ -46,7 +48,7 @@ UNAUTHENTICATED = ErrorCode(
     "No valid API key",
     "There is no Authorization header, or its key is unknown, expired, disabled or revoked.",
     "Send the header Authorization: Bearer <key>. Keys are made under API keys, or by "
-    "`python run.py apikey create --name my-program --scopes send,read`.",
+    f"`{PROGRAM} apikey create --name my-program --scopes send,read`.",
 )
 FORBIDDEN = ErrorCode(
     "forbidden",
@@ -178,7 +180,23 @@ STORAGE_UNAVAILABLE = ErrorCode(
     "The database takes nothing now",
     "A write could not be made durable: the disk is full, or the database is locked, read-only or unreachable.",
     "Nothing was accepted, so repeat the request after Retry-After seconds. Whoever runs the appliance should look at "
-    "disk space: `python run.py check`.",
+    f"disk space: `{PROGRAM} check`.",
+)
+QUEUE_FULL = ErrorCode(
+    "queue_full",
+    HTTPStatus.SERVICE_UNAVAILABLE,
+    "As many messages wait as may",
+    "More messages came than could be sent, until as many had gathered as [capacity] queue_messages allows.",
+    "Nothing was accepted, so repeat the request after Retry-After seconds: as soon as some were sent there is room. "
+    "Whoever runs the appliance sees on the status page what the others wait for.",
+)
+DISK_FULL = ErrorCode(
+    "disk_full",
+    HTTPStatus.INSUFFICIENT_STORAGE,
+    "The disk has no room for new mail",
+    "Less is free on the disk of the data directory than [capacity] min_free_mb. Mail that was accepted goes out.",
+    "Nothing was accepted, so repeat the request after Retry-After seconds. Whoever runs the appliance makes room; "
+    "nothing has to be restarted.",
 )
 TEMPORARILY_UNAVAILABLE = ErrorCode(
     "temporarily_unavailable",
@@ -211,6 +229,8 @@ ERROR_CODES: Mapping[str, ErrorCode] = {
         INTERNAL_ERROR,
         QUERY_TOO_SLOW,
         STORAGE_UNAVAILABLE,
+        QUEUE_FULL,
+        DISK_FULL,
         TEMPORARILY_UNAVAILABLE,
     )
 }

@@ -6,12 +6,14 @@ from typing import Any
 from pydantic import ValidationError
 
 from appliance.errors import FieldError
-from appliance.services.intake import InvalidEntries
+from appliance.services.intake import InvalidEntries, TooLarge
+from appliance.web.api import field_words
 
 LONGEST_PATH = 200  # an unknown field is named by whoever sent it
 
 _REQUIRED = "This field is required."
 _UNKNOWN = "There is no such field; check its spelling in /api/docs."
+_OURS = ("value_error", "rule")  # raised by our own checkers, with the remedy in them
 
 
 def field_errors(error: ValidationError) -> list[FieldError]:
@@ -25,6 +27,8 @@ def _of_entry(entry: dict[str, Any]) -> Iterator[FieldError]:
     if isinstance(raised, InvalidEntries):
         for where, message in raised.entries:
             yield FieldError(_path((*entry["loc"], *where)), _sentence(message))
+    elif isinstance(raised, TooLarge):
+        yield FieldError(_path(entry["loc"]), _sentence(str(raised)), "too_large")
     elif entry["type"] == "extra_forbidden":
         yield FieldError(_path(entry["loc"]), _UNKNOWN, "unknown_field")
     elif entry["type"] == "missing":
@@ -47,7 +51,8 @@ def _other(entry: dict[str, Any]) -> FieldError:
     """A rule of ours may name another field than the one that it was noticed at, and a code of its own."""
     context = entry.get("ctx", {})
     location = (*entry["loc"][:-1], context["field"]) if "field" in context else entry["loc"]
-    return FieldError(_path(location), _sentence(str(entry["msg"])), context.get("code", "invalid"))
+    message = str(entry["msg"]) if entry["type"] in _OURS else field_words.of(entry["type"], context)
+    return FieldError(_path(location), _sentence(message), context.get("code", "invalid"))
 
 
 def _sentence(message: str) -> str:

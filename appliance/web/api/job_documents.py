@@ -20,6 +20,9 @@ class BulkCount(Document):
     by_status: dict[MessageStatus, int]
     would_change: int
     would_skip: int = Field(description="Those in a state in which the action makes no sense.")
+    ids_not_found: int | None = Field(
+        description="How many of the `ids` there are not, or not for this key; null: the request named none."
+    )
 
 
 class JobDocument(Document):
@@ -31,6 +34,9 @@ class JobDocument(Document):
     done: int = Field(description="How many of these were looked at: those changed and those skipped.")
     changed: int
     skipped: int = Field(description="Those for which it makes no sense any more.")
+    ids_not_found: int | None = Field(
+        description="How many of the `ids` there were not, or not for its maker; null: the request named none."
+    )
     percent: int
     error: str | None = Field(description="Why it failed.")
     created_by: str = Field(description="The id of an API key or a user.")
@@ -90,6 +96,7 @@ _JOB: Mapping[str, Any] = {
     "changed": 2240,
     "skipped": 10,
     "percent": 45,
+    "ids_not_found": None,
     "error": None,
     "created_by": "key_01kd4x2b4d6f8h1k3m5p7r9t2v",
     "created_at": _AT,
@@ -125,6 +132,7 @@ EXAMPLES: Mapping[str, Mapping[str, Any]] = {
         "by_status": {"failed": 5000},
         "would_change": 4990,
         "would_skip": 10,
+        "ids_not_found": None,
     },
     "JobDocument": _JOB,
     "JobMade": {"job": _JOB},

@@ -8,19 +8,21 @@ from flask_openapi3 import APIBlueprint, Tag
 from appliance.db.models import Job
 from appliance.db.queries import jobs
 from appliance.errors import NotFound
+from appliance.services.bulk import NOT_FOUND
 from appliance.web.api import job_documents, paging
 from appliance.web.api.authentication import caller, needs
 from appliance.web.api.job_schemas import JobPath, JobQuery
 from appliance.web.api.representations import moment
 from appliance.web.context import web
 
+FOLLOWING = "With the scope 'send' alone a key can make a job and cancel it, but not look at it."
 TAG = Tag(name="jobs", description="Work on many messages: follow it, stop it.")
 
 blueprint = APIBlueprint("jobs", __name__, url_prefix="/jobs", abp_tags=[TAG])
 
 
 @blueprint.get("", operation_id="list_jobs", summary="List jobs", responses={200: job_documents.JobPage})
-@needs("read")
+@needs("read", FOLLOWING)
 def index(query: JobQuery) -> Response:
     """Newest first, those of the last 30 days. A key without `manage` sees its own."""
     with web().read() as session:
@@ -37,7 +39,7 @@ def index(query: JobQuery) -> Response:
 @blueprint.get(
     "/<string:id>", operation_id="show_job", summary="How far a job is", responses={200: job_documents.JobDocument}
 )
-@needs("read")
+@needs("read", FOLLOWING)
 def show(path: JobPath) -> Response:
     return jsonify(one(path.id))
 
@@ -69,7 +71,8 @@ def _represented(job: Job) -> dict[str, Any]:
         "id": job.id,
         "kind": job.kind,
         "state": job.state,
-        "parameters": job.parameters,
+        "parameters": {name: value for name, value in job.parameters.items() if name != NOT_FOUND},
+        "ids_not_found": job.parameters.get(NOT_FOUND),
         "total": job.total,
         "done": job.done,
         "changed": job.changed,

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt
 
-from appliance.services.key_form import LARGEST, LONGEST_NAME, MOST_ENTRIES
+from appliance.services.key_form import LARGEST, LONGEST_NAME, MOST_ENTRIES, KeyForm
 from appliance.services.key_limits import KeyLimits
 from appliance.web.api.schemas import Instant, Request, Text
 
@@ -47,6 +47,17 @@ class KeyRequest(Request):
     )
     allowed_accounts: Accounts = []
     allowed_from: Senders = []
+
+    def form(self) -> KeyForm:
+        numbers = {"requests_per_minute": self.requests_per_minute, "daily_limit": self.daily_limit}
+        return KeyForm(
+            self.name,
+            self.scopes,
+            self.expires_at,
+            allowed_accounts=self.allowed_accounts,
+            allowed_from=self.allowed_from,
+            **numbers,
+        )
 
     def limits(self) -> KeyLimits:
         return KeyLimits(

@@ -8,11 +8,12 @@ from flask_openapi3 import APIBlueprint, Tag
 from appliance.clock import local_date, next_midnight
 from appliance.db.models import ApiKey
 from appliance.db.queries import access
-from appliance.errors import FieldError, InvalidInput, NotFound
+from appliance.errors import FieldError, NotFound
+from appliance.services import allowance
 from appliance.services.caller import Caller
 from appliance.services.key_limits import Quota
 from appliance.web import acting
-from appliance.web.api import key_documents, limits, paging
+from appliance.web.api import form_second_look, key_documents, limits, paging
 from appliance.web.api.authentication import ANY, caller, needs
 from appliance.web.api.key_schemas import KeyChange, KeyPath, KeyRequest
 from appliance.web.api.representations import moment
@@ -33,12 +34,26 @@ def index(query: PageQuery) -> Response:
     return jsonify(paging.page([represented(one) for one in found], next_id))
 
 
+def _require_right(body: KeyRequest) -> None:
+    """Raises InvalidInput, or NotAllowed, with every wrong field."""
+    errors = web().services.api_keys.faults(body.form(), _ceiling())
+    if body.expires_at is not None and body.expires_at <= web().clock():
+        errors.append(FieldError("expires_at", "This moment is past; give a later one, or leave it out."))
+    if errors:
+        raise allowance.refusal(errors)
+
+
+_STAND_INS = {"name": "-", "scopes": ["read"]}
+_second_look = form_second_look.at_form(KeyRequest, _STAND_INS, _require_right)
+_second_look_at_change = form_second_look.at_form(KeyRequest, _STAND_INS, _require_right, whole=False)
+
+
 @blueprint.post("", operation_id="create_key", summary="Create an API key", responses={201: key_documents.NewKey})
 @needs("manage")
+@_second_look
 def create(body: KeyRequest) -> tuple[Response, int, dict[str, str]]:
     """The answer has the secret, once. A key can be given nothing that the key of the request does not have."""
-    if body.expires_at is not None and body.expires_at <= web().clock():
-        raise InvalidInput([FieldError("expires_at", "This moment is past; give a later one, or leave it out.")])
+    _require_right(body)
     made = web().services.api_keys.create(body.name, body.scopes, body.expires_at, body.limits(), by=_ceiling())
     document = represented(_existing(made.id)) | {"secret": made.secret}
     return jsonify(document), 201, {"Location": f"/api/v1/keys/{made.id}"}
@@ -78,6 +93,7 @@ def show(path: KeyPath) -> Response:
     responses={200: key_documents.KeyDocument, 409: None},
 )
 @needs("manage")
+@_second_look_at_change
 def change(path: KeyPath, body: KeyChange) -> Response:
     """Fields that are left out stay as they are. A key that was revoked stays so."""
     web().services.api_keys.change(path.id, body.changes(), by=_ceiling())

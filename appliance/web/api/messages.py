@@ -4,7 +4,7 @@ from flask import Response, jsonify
 from flask_openapi3 import APIBlueprint, Tag
 
 from appliance.db.queries import attachments as stored_attachments
-from appliance.db.queries import messages
+from appliance.db.queries import messages, templates
 from appliance.errors import Forbidden, NotFound
 from appliance.web.api import commands, documents, examples, limits, paging, representations, second_look
 from appliance.web.api.authentication import caller, needs
@@ -71,7 +71,14 @@ def index(query: MessageQuery) -> Response:
     )
     with web().read() as session:
         page = messages.page(session, filters, before=paging.decode(query.cursor), limit=query.limit)
-        items = [representations.message_summary(one, page.recipients[one.id]) for one in page.items]
+        slugs = templates.slugs_of(session, (one.template_id for one in page.items))
+        accounts = messages.last_accounts(session, (one.id for one in page.items))
+        items = [
+            representations.message_summary(
+                one, page.recipients[one.id], slugs.get(one.template_id or ""), accounts.get(one.id)
+            )
+            for one in page.items
+        ]
     return jsonify(paging.page(items, page.next_id))
 
 

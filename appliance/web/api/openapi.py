@@ -45,7 +45,9 @@ _EXAMPLES = {
 }
 REPLAYED = error_codes.IDEMPOTENCY_KEY_REUSED
 SUBMITTING = ("submit_message", "submit_batch")
-"""Operations whose messages are counted against the quota of the key."""
+"""Operations whose messages are counted against the quota of the key, and need room in the queue and on the disk."""
+KEEPING = (*SUBMITTING, "upload_attachment")
+"""Operations that need room on the disk."""
 
 _REQUEST_ID = {
     "description": "The request's own X-Request-ID if it had one; it stands in the log as well.",
@@ -124,7 +126,9 @@ def _codes(operation: dict[str, Any], *, conflicts: bool) -> Iterator[ErrorCode]
     if "requestBody" in operation:
         possible |= {*WITH_BODY, error_codes.NOT_ALLOWED}
     if operation["operationId"] in SUBMITTING:
-        possible.add(error_codes.QUOTA_USED_UP)
+        possible |= {error_codes.QUOTA_USED_UP, error_codes.QUEUE_FULL}
+    if operation["operationId"] in KEEPING:
+        possible.add(error_codes.DISK_FULL)
     if "application/json" in operation.get("requestBody", {}).get("content", {}):
         possible |= set(WITH_JSON)
     if parameters:

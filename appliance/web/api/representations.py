@@ -7,7 +7,7 @@ from typing import Any
 from appliance.clock import local_date
 from appliance.db.models import DeliveryAttempt, Message, MessageAttachment, Recipient, SenderAccount
 from appliance.db.models.message import Priority
-from appliance.db.queries.messages import Detail
+from appliance.db.queries.messages import AccountOfAttempt, Detail
 from appliance.services.dry_run import DryRunResult
 from appliance.services.explanation import Scene, explain
 from appliance.services.submit_message import Accepted
@@ -21,7 +21,9 @@ def moment(value: datetime | None) -> str | None:
     return None if value is None else value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def message_summary(message: Message, recipients: Sequence[Recipient]) -> dict[str, Any]:
+def message_summary(
+    message: Message, recipients: Sequence[Recipient], template_slug: str | None, last_account: AccountOfAttempt | None
+) -> dict[str, Any]:
     return {
         "id": message.id,
         "status": message.status,
@@ -31,7 +33,10 @@ def message_summary(message: Message, recipients: Sequence[Recipient]) -> dict[s
         "bcc": _addresses(recipients, "bcc"),
         "priority": PRIORITIES[Priority(message.priority)],
         "tags": message.tags,
+        "template": _template(message, template_slug),
         "account": message.account_id,
+        "last_account": {"id": last_account.id, "name": last_account.name} if last_account else None,
+        "reason": message.reason or None,
         "attempt_count": message.attempts,
         "created_at": moment(message.created_at),
         "send_at": moment(message.send_at),
@@ -43,34 +48,29 @@ def message_summary(message: Message, recipients: Sequence[Recipient]) -> dict[s
 
 def message_detail(detail: Detail, files: Sequence[MessageAttachment]) -> dict[str, Any]:
     message = detail.message
-    return message_summary(message, detail.recipients) | {
+    last = detail.attempts[-1] if detail.attempts else None
+    last_account = AccountOfAttempt(last.account_id, last.account_name) if last else None
+    return message_summary(message, detail.recipients, detail.template_slug, last_account) | {
         "from": {"email": message.sender_email, "name": message.sender_name} if message.sender_email else None,
         "reply_to": message.reply_to,
         "text": detail.body.text if detail.body else None,
         "html": detail.body.html if detail.body else None,
         "content_removed_at": moment(message.content_removed_at),
-        "template": _template(detail),
         "headers": message.headers,
         "attachments": [_attachment(file) for file in files],
         "metadata": message.meta,
         "message_id": message.rfc_message_id,
         "request_id": message.request_id,
-        "reason": message.reason or None,
         "explanation": explain(scene(detail)),
         "recipients": [_recipient(recipient) for recipient in detail.recipients],
         "attempts": [_attempt(attempt) for attempt in detail.attempts],
     }
 
 
-def _template(detail: Detail) -> dict[str, Any] | None:
-    message = detail.message
+def _template(message: Message, slug: str | None) -> dict[str, Any] | None:
     if message.template_id is None:
         return None
-    return {
-        "slug": detail.template_slug,
-        "version": message.template_version,
-        "locale": message.template_locale,
-    }
+    return {"slug": slug, "version": message.template_version, "locale": message.template_locale}
 
 
 def accepted(accepted: Accepted) -> dict[str, Any]:

@@ -209,6 +209,7 @@ def split(values: Any) -> Any:
 
 
 METADATA = "metadata."
+_WHICH_KEY = "Name a key of your metadata after the dot: metadata.order=1041."
 
 
 class MessageQuery(PageQuery):
@@ -223,7 +224,10 @@ class MessageQuery(PageQuery):
     )
     tag: Text = Field(default="", max_length=64)
     account: Text = Field(
-        default="", max_length=40, description="The id of a sender account: asked for by the message, or tried."
+        default="",
+        max_length=40,
+        description="The id of a sender account, deleted ones too: asked for by the message, or tried. "
+        "An id that nothing ever had fits no message.",
     )
     key: Text = Field(
         default="", max_length=40, description="The id of the API key that submitted it; needs the scope `manage`."
@@ -247,6 +251,8 @@ class MessageQuery(PageQuery):
     def _gather_metadata(cls, given: dict[str, Any]) -> dict[str, Any]:
         wanted = {name.removeprefix(METADATA): value for name, value in given.items() if name.startswith(METADATA)}
         others = {name: value for name, value in given.items() if not name.startswith(METADATA)}
+        if "" in wanted:
+            raise refusal(METADATA, _WHICH_KEY)
         return others | ({METADATA + "KEY": wanted} if wanted else {})
 
 

@@ -29,22 +29,22 @@ def further(body: object, error: ValidationError) -> list[FieldError]:
     """Besides what `error` says of `body`, in fields that it does not name. Stores nothing."""
     if not isinstance(body, dict):
         return []
-    wrong = _named_by(error)
+    wrong = named_by(error)
     kept = {name: value for name, value in body.items() if name in FIELDS and name not in wrong}
     try:
         prepared = commands.prepare(MessageRequest.model_validate(_stand_ins(kept) | kept))
     except ValidationError:
         return []  # what is left goes together with what was wrong
     except InvalidInput as more:
-        return [one for one in more.errors if _top(one.field) not in wrong]
+        return [one for one in more.errors if top(one.field) not in wrong]
     found = web().services.submission.faults(prepared.command)
-    return [one for one in found if _top(one.field) not in wrong]
+    return [one for one in found if top(one.field) not in wrong]
 
 
-def _named_by(error: ValidationError) -> set[str]:
+def named_by(error: ValidationError) -> set[str]:
     """A rule may name another field than the one that it was noticed at."""
     noticed = {str(one["loc"][0]) for one in error.errors(include_url=False, include_input=False) if one["loc"]}
-    return noticed | {_top(one.field) for one in field_errors(error)}
+    return noticed | {top(one.field) for one in field_errors(error)}
 
 
 def _stand_ins(kept: Mapping[str, Any]) -> dict[str, Any]:
@@ -59,6 +59,6 @@ def _stand_ins(kept: Mapping[str, Any]) -> dict[str, Any]:
     return stand_ins
 
 
-def _top(field: str) -> str:
+def top(field: str) -> str:
     """`attachments[1].content` is in `attachments`."""
     return field.partition(".")[0].partition("[")[0]

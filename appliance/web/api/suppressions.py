@@ -9,8 +9,18 @@ from appliance.db.models import Suppression
 from appliance.db.models.suppression import SuppressionSource
 from appliance.db.queries import suppressions
 from appliance.errors import FieldError, InvalidInput, NotFound
+from appliance.services.suppression_entry import checked
 from appliance.services.suppressions import key_of
-from appliance.web.api import documents, examples, job_documents, jobs, paging, representations
+from appliance.web.api import (
+    bodies,
+    documents,
+    examples,
+    form_second_look,
+    job_documents,
+    jobs,
+    paging,
+    representations,
+)
 from appliance.web.api.authentication import needs
 from appliance.web.api.suppression_schemas import RemovalQuery, SuppressionPath, SuppressionQuery, SuppressionRequest
 from appliance.web.context import web
@@ -53,6 +63,13 @@ def index(query: SuppressionQuery) -> Response:
     return jsonify(paging.page([_represented(one, stopped) for one in found], next_id))
 
 
+_second_look = form_second_look.at_form(
+    SuppressionRequest,
+    {"address": "somebody@example.com"},
+    lambda body: checked(body.address, body.reason, body.expires_at, web().clock()),
+)
+
+
 @blueprint.post(
     "",
     operation_id="create_suppression",
@@ -60,6 +77,7 @@ def index(query: SuppressionQuery) -> Response:
     responses={201: documents.SuppressionDocument},
 )
 @needs("manage")
+@_second_look
 def create(body: SuppressionRequest) -> tuple[Response, int, dict[str, str]]:
     """If it is suppressed already, the reason and the expiry are replaced. Waiting messages are stopped as well."""
     suppression_id = web().services.suppressions.add(
@@ -106,6 +124,7 @@ def delete(path: SuppressionPath, query: RemovalQuery) -> tuple[Response, int, d
     responses={200: documents.SuppressionImport},
 )
 @needs("manage")
+@bodies.read_by_itself
 def import_() -> Response:
     """One address or domain a row, then a reason and an expiry if there are any. Rows that are wrong are left out."""
     imported = web().services.suppressions.import_csv(_uploaded())

@@ -14,7 +14,7 @@ from appliance.services.batch import Form, Refusal
 from appliance.services.pace import Pace
 from appliance.services.submit_message import SubmitMessage, TemplateReference
 from appliance.services.template_rendering import ChosenVersion
-from appliance.web.api import attachments
+from appliance.web.api import attachments, commands
 from appliance.web.api.batch_schemas import BatchRequest, RecipientOfBatch
 from appliance.web.api.commands import Prepared
 from appliance.web.api.field_errors import field_errors
@@ -38,6 +38,12 @@ class Common:
     version: ChosenVersion
 
 
+def require_common(body: BatchRequest) -> None:
+    """Raises InvalidInput with what is wrong with that which recipients share."""
+    if body.recipients is not None:
+        _common(body)
+
+
 def prepared(body: BatchRequest) -> Iterator[Prepared | Refusal]:
     """One each, in order. Raises InvalidInput when what they share is wrong."""
     common = _common(body)
@@ -49,8 +55,8 @@ def prepared(body: BatchRequest) -> Iterator[Prepared | Refusal]:
 
 def _common(body: BatchRequest) -> Common:
     slug = body.template or ""
-    version = web().services.template_rendering.chosen(slug)
-    files, contents = attachments.described(body.attachments)
+    version, errors = _chosen(slug)
+    files, contents, wrong = commands.files(body.attachments)
     command = SubmitMessage(
         to=(),
         subject="",
@@ -65,7 +71,17 @@ def _common(body: BatchRequest) -> Common:
         send_at=body.send_at,
         expires_at=body.expires_at,
     )
+    errors += [*wrong, *web().services.submission.faults(command)]
+    if version is None or errors:
+        raise InvalidInput(errors)
     return Common(command, TemplateReference(slug, body.variables, body.locale), contents, version)
+
+
+def _chosen(slug: str) -> tuple[ChosenVersion | None, list[FieldError]]:
+    try:
+        return web().services.template_rendering.chosen(slug), []
+    except InvalidInput as error:
+        return None, list(error.errors)
 
 
 def _one(recipient: Any, common: Common) -> Prepared | Refusal:
@@ -110,7 +126,8 @@ def _metadata(common: Mapping[str, Any], own: Mapping[str, Any]) -> Mapping[str,
     try:
         return intake.metadata({**common, **own})
     except ValueError as error:
-        raise InvalidInput([FieldError("metadata", f"With the common metadata it {error}.")]) from error
+        code = "too_large" if isinstance(error, intake.TooLarge) else "invalid"
+        raise InvalidInput([FieldError("metadata", f"With the common metadata it {error}.", code)]) from error
 
 
 def _attachments(common: tuple[StoredFile, ...], own: tuple[StoredFile, ...]) -> tuple[StoredFile, ...]:

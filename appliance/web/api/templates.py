@@ -10,7 +10,7 @@ from appliance.db.queries import templates
 from appliance.errors import NotFound
 from appliance.services import template_diff
 from appliance.services.template_form import content_of
-from appliance.web.api import paging, representations, template_documents
+from appliance.web.api import paging, representations, template_documents, template_second_look
 from appliance.web.api.authentication import caller, needs
 from appliance.web.api.template_schemas import (
     DiffQuery,
@@ -47,6 +47,7 @@ def index(query: TemplateQuery) -> Response:
     responses={201: template_documents.TemplateDocument, 409: None},
 )
 @needs("manage")
+@template_second_look.at_template
 def create(body: TemplateRequest) -> tuple[Response, int, dict[str, str]]:
     """Jinja's language, without anything that could harm: conditions, loops, filters. See `docs/templates.md`."""
     web().services.templates.create(body.slug, body.form(), author=caller().name, reason=body.reason)
@@ -71,6 +72,7 @@ def show(path: TemplatePath) -> Response:
     responses={200: template_documents.TemplateDocument, 409: None},
 )
 @needs("manage")
+@template_second_look.at_template
 def change(path: TemplatePath, body: TemplateChange) -> Response:
     """Makes a version, unless it says the same as before. Messages that were accepted already stay as they are."""
     web().services.templates.change(

@@ -7,7 +7,7 @@ from flask_openapi3 import APIBlueprint, Tag
 
 from appliance.db.queries import webhooks
 from appliance.errors import NotFound
-from appliance.web.api import paging, webhook_documents, webhook_representations
+from appliance.web.api import form_second_look, paging, webhook_documents, webhook_representations
 from appliance.web.api.authentication import caller, needs
 from appliance.web.api.webhook_schemas import (
     DeliveryPath,
@@ -37,6 +37,15 @@ def index(query: WebhookQuery) -> Response:
     return jsonify(paging.page([webhook_representations.endpoint(one) for one in found], next_id))
 
 
+def _require_right(body: WebhookRequest) -> None:
+    web().services.webhook_endpoints.require_right(body.form())
+
+
+_STAND_INS = {"url": "https://example.com/"}
+_second_look = form_second_look.at_form(WebhookRequest, _STAND_INS, _require_right)
+_second_look_at_change = form_second_look.at_form(WebhookRequest, _STAND_INS, _require_right, whole=False)
+
+
 @blueprint.post(
     "",
     operation_id="create_webhook",
@@ -44,6 +53,7 @@ def index(query: WebhookQuery) -> Response:
     responses={201: webhook_documents.WebhookWithSecret, 409: None},
 )
 @needs("send")
+@_second_look
 def create(body: WebhookRequest) -> tuple[Response, int, dict[str, str]]:
     """One that a key with `manage` creates is told of everything, that of another key of the key's own messages."""
     made = web().services.webhook_endpoints.create(body.form(), api_key_id=caller().sees_only)
@@ -69,6 +79,7 @@ def show(path: WebhookPath) -> Response:
     responses={200: webhook_documents.WebhookDocument},
 )
 @needs("send")
+@_second_look_at_change
 def change(path: WebhookPath, body: WebhookChange) -> Response:
     """Fields that are left out stay as they are. Webhooks that wait already go to the new URL."""
     web().services.webhook_endpoints.change(path.id, body.changes(), api_key_id=caller().sees_only)

@@ -224,3 +224,54 @@ def closed_port() -> int:
         listener.bind(("127.0.0.1", 0))
         port: int = listener.getsockname()[1]
         return port
+
+
+def test_misspelt_variable_is_a_warning_with_the_right_one(report: Report) -> None:
+    code, lines = report(WEB_PROT="8081", LOG_LEVLE="debug", FLOWER_PASSWORD_FIEL="x")
+
+    warned = "\n".join(line for line in lines if line.startswith("warning  configuration"))
+    assert code == 0
+    assert "WEB_PROT; did you mean WEB_PORT?" in warned
+    assert "LOG_LEVLE; did you mean LOG_LEVEL?" in warned
+    assert "FLOWER_PASSWORD_FIEL; did you mean FLOWER_PASSWORD_FILE?" in warned
+
+
+def test_variables_of_other_programs_are_no_warning(report: Report) -> None:
+    _, lines = report(
+        WEB_CONCURRENCY="4",
+        DATABASE_HOST="db",
+        DATABASE_USER="me",
+        LOG_COLOR="1",
+        BROKER="x",
+        BACKUP_OF="y",
+        web_prot="1",
+    )
+
+    assert not [line for line in lines if "did you mean" in line]
+
+
+def test_backups_that_cannot_be_written_are_a_problem(report: Report, tmp_path: Path) -> None:
+    in_the_way = tmp_path / "backups"
+    in_the_way.write_text("a file")
+
+    code, lines = report(BACKUP_DIRECTORY=str(in_the_way / "nightly"))
+
+    assert code == 1
+    assert f"{in_the_way} is a file -> move it" in line_of(lines, "problem  backups")
+
+
+def test_directory_of_backups_that_is_there_is_written_to(report: Report, tmp_path: Path) -> None:
+    directory = tmp_path / "backups"
+    directory.mkdir()
+
+    _, lines = report(BACKUP_DIRECTORY=str(directory))
+
+    assert line_of(lines, "ok       backups").endswith(f"they go to {directory}")
+    assert list(directory.iterdir()) == []
+
+
+def test_directory_of_backups_that_is_read_only_is_a_problem(report: Report) -> None:
+    code, lines = report(BACKUP_DIRECTORY="/proc")
+
+    assert code == 1
+    assert "no backup can be written to /proc" in line_of(lines, "problem  backups")

@@ -12,6 +12,9 @@ from appliance.main import main
 def options(tmp_path: Path) -> list[str]:
     config_file = tmp_path / "config.ini"
     config_file.touch()
+    for directory in (tmp_path, *tmp_path.parents):  # pytest keeps its directories from other users
+        if "pytest" in str(directory):
+            directory.chmod(directory.stat().st_mode | 0o055)
     return ["systemd", "--config", str(config_file)]
 
 
@@ -29,7 +32,7 @@ def unit_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_unit_is_printed_for_this_checkout(options: list[str], me: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(options) == 0
+    assert main([*options, "--user", me]) == 0
 
     text = capsys.readouterr().out
     assert f"\nUser={me}\n" in text
@@ -51,6 +54,7 @@ def test_unit_is_put_in_place_with_a_data_directory_of_its_user(
 
     said = capsys.readouterr()
     assert (unit_directory / "postroom.service").read_text().startswith("# Made by")
+    assert f"The data directory {tmp_path / 'var'} was made" in said.out
     assert (tmp_path / "var").stat().st_uid == pwd.getpwnam("nobody").pw_uid
     if code == 0:
         assert "systemctl enable --now postroom" in said.out
@@ -80,3 +84,50 @@ def test_installing_needs_root(options: list[str], me: str, capsys: pytest.Captu
 
     assert code == 1
     assert capsys.readouterr().err.startswith("Only root can put a unit in place: sudo")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can put a unit in place")
+def test_installing_again_changes_nothing_and_says_so(
+    options: list[str], unit_directory: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = [*options, "--user", "nobody", "--install"]
+    main(command)
+    before = (unit_directory / "postroom.service").stat().st_mtime_ns
+    capsys.readouterr()
+
+    main(command)
+
+    said = capsys.readouterr().out
+    assert "postroom.service is as it should be already" in said
+    assert "was made" not in said
+    assert (unit_directory / "postroom.service").stat().st_mtime_ns == before
+
+
+def test_service_of_a_data_directory_of_roots_runs_as_a_user_of_its_own(
+    options: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(options) == 0
+
+    said = capsys.readouterr()
+    owner = "postroom" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
+    assert f"\nUser={owner}\n" in said.out or "\nUser=postroom\n" in said.out
+    assert "runs as root" not in said.err
+
+
+def test_running_as_root_is_advised_against(options: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    main([*options, "--user", "root"])
+
+    assert "This unit runs as root, which Postroom does not need." in capsys.readouterr().err
+
+
+def test_what_only_this_shell_knows_is_pointed_out(
+    options: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("WEB_PORT", "8081")
+    monkeypatch.setenv("FLOWER_PASSWORD", "secret")
+
+    main(options)
+
+    said = capsys.readouterr().err
+    assert f"Put into {options[-1]} what it needs of it" in said
+    assert said.splitlines()[-1] == "FLOWER_PASSWORD WEB_PORT"

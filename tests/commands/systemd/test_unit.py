@@ -1,3 +1,5 @@
+import os
+import re
 import shutil
 import subprocess
 import sys
@@ -7,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from appliance.commands.systemd.unit import Unit
+from appliance.config.log_settings import LogSettings
 from appliance.config.settings import ApplianceSettings, BackupSettings, Settings, SupervisorSettings, WebSettings
 
 
@@ -51,6 +54,25 @@ def test_paths_survive_spaces_and_specifiers(unit: Unit) -> None:
     assert command.endswith('config.ini"')
 
 
+def test_exposure_is_low(unit: Unit, tmp_path: Path) -> None:
+    if shutil.which("systemd-analyze") is None:
+        pytest.skip("no systemd-analyze")
+    path = tmp_path / "postroom.service"
+    path.write_text(replace(unit, user="postroom").text())
+
+    said = subprocess.run(
+        ["systemd-analyze", "security", "--offline=true", "--no-pager", path],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "LC_ALL": "C"},
+    )
+
+    exposure = re.search(r"Overall exposure level for \S+: ([\d.]+)", said.stdout)
+    assert exposure is not None, said.stderr
+    assert float(exposure[1]) <= 2.0
+
+
 def test_only_data_and_packages_can_be_written(unit: Unit) -> None:
     data, packages = values_of(unit, "ReadWritePaths")
 
@@ -59,11 +81,28 @@ def test_only_data_and_packages_can_be_written(unit: Unit) -> None:
     assert values_of(unit, "ProtectSystem") == ["strict"]
 
 
-def test_directory_of_backups_elsewhere_can_be_written(unit: Unit) -> None:
-    backup = BackupSettings(directory=Path("/mnt/backups of mail"))
-    elsewhere = replace(unit, settings=Settings(base_dir=unit.root, backup=backup))
+def test_systemd_looks_after_directories_in_the_usual_places(unit: Unit) -> None:
+    settings = Settings(appliance=ApplianceSettings(data_dir=Path("/var/lib/postroom")))
+    usual = replace(unit, settings=settings, config=Path("/etc/postroom/config.ini"))
 
-    assert values_of(elsewhere, "ReadWritePaths")[2] == '"-/mnt/backups of mail"'
+    assert values_of(usual, "StateDirectory") == ["postroom"]
+    assert values_of(usual, "StateDirectoryMode") == ["0700"]
+    assert values_of(usual, "ConfigurationDirectory") == ["postroom"]
+    assert len(values_of(usual, "ReadWritePaths")) == 1
+
+
+def test_directories_of_backups_and_logs_elsewhere_can_be_written(unit: Unit) -> None:
+    backup = BackupSettings(directory=Path("/mnt/backups of mail"))
+    log = LogSettings(file="/var/log/postroom/postroom.log")
+    elsewhere = replace(unit, settings=Settings(base_dir=unit.root, backup=backup, log=log))
+
+    assert values_of(elsewhere, "ReadWritePaths")[2:] == ['"-/mnt/backups of mail"', "-/var/log/postroom"]
+
+
+def test_it_is_started_again_however_it_ended_and_however_often(unit: Unit) -> None:
+    assert values_of(unit, "Restart") == ["always"]
+    assert values_of(unit, "StartLimitIntervalSec") == ["0"]
+    assert values_of(unit, "WatchdogSec") == ["60"]
 
 
 def test_port_below_1024_is_allowed_only_when_it_is_asked_for(unit: Unit) -> None:
@@ -72,6 +111,7 @@ def test_port_below_1024_is_allowed_only_when_it_is_asked_for(unit: Unit) -> Non
     assert values_of(unit, "CapabilityBoundingSet") == [""]
     assert values_of(low, "CapabilityBoundingSet") == ["CAP_NET_BIND_SERVICE"]
     assert values_of(low, "AmbientCapabilities") == ["CAP_NET_BIND_SERVICE"]
+    assert (values_of(unit, "PrivateUsers"), values_of(low, "PrivateUsers")) == (["yes"], [])
 
 
 def test_home_is_hidden_unless_something_lives_there(unit: Unit) -> None:

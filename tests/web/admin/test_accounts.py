@@ -1,13 +1,16 @@
 """Sender accounts, set up by a person."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 from flask.testing import FlaskClient
 
 from appliance.bootstrap import Core
-from appliance.db.models import SenderAccount
+from appliance.clock import utc_now
+from appliance.db.models import AccountDay, SenderAccount, User
 from appliance.db.queries import accounts
+from appliance.services.permission import Role
 from appliance.services.sender_accounts import AccountForm
 from tests.smtp_sink import SmtpSink
 from tests.web.conftest import submit
@@ -137,3 +140,87 @@ def test_a_test_that_fails_says_why(alice: FlaskClient, core: Core) -> None:
 
 def test_a_test_to_no_address_says_so(alice: FlaskClient, relay: str) -> None:
     assert "is not an e-mail address" in submit(alice, f"/accounts/{relay}/test", {"to": "nobody"}).text
+
+
+def order(page: str, *names: str) -> list[str]:
+    """Of the cards."""
+    return sorted(names, key=lambda name: page.index(f">{name}</a></h2>"))
+
+
+def test_an_account_is_moved_up_and_down_without_a_script(alice: FlaskClient, core: Core, relay: str) -> None:
+    other = core.services.sender_accounts.create(AccountForm("Second", "b@example.com", host="smtp.example.com"))
+    assert order(alice.get("/accounts").text, "Relay", "Second") == ["Relay", "Second"]
+
+    submit(alice, f"/accounts/{other}/move", {"direction": "up"}, form_at="/accounts")
+    up = order(alice.get("/accounts").text, "Relay", "Second")
+    submit(alice, f"/accounts/{other}/move", {"direction": "down"}, form_at="/accounts")
+
+    assert up == ["Second", "Relay"]
+    assert order(alice.get("/accounts").text, "Relay", "Second") == ["Relay", "Second"]
+
+
+def test_the_built_in_mailbox_stays_at_the_end(alice: FlaskClient, core: Core, relay: str) -> None:
+    submit(alice, "/accounts/acc_mailbox/move", {"direction": "up"}, form_at="/accounts")
+    submit(alice, f"/accounts/{relay}/move", {"direction": "down"}, form_at="/accounts")
+
+    assert stored(core, "acc_mailbox").priority == -1000
+    assert stored(core, relay).priority == 0
+
+
+def test_a_preset_fills_the_form_without_a_script(alice: FlaskClient) -> None:
+    page = alice.get("/accounts/new?preset=gmail").text
+
+    assert 'value="smtp.gmail.com"' in page
+    assert 'value="587"' in page
+    assert 'href="/accounts/new?preset=gmail" aria-current="true"' in page
+    assert "An app password of 16 letters" in page
+
+
+def test_a_preset_that_there_is_not_is_a_server_of_ones_own(alice: FlaskClient) -> None:
+    page = alice.get("/accounts/new?preset=pigeon").text
+
+    assert 'href="/accounts/new?preset=custom" aria-current="true"' in page
+
+
+def test_days_before_are_drawn(alice: FlaskClient, core: Core, relay: str) -> None:
+    day = (utc_now() - timedelta(days=2)).date().isoformat()
+    core.database.write(lambda session: session.add(AccountDay(account_id=relay, day=day, sent=70)))
+
+    page = alice.get(f"/accounts/{relay}").text
+
+    assert 'aria-label="70 messages in 31 days"' in page
+    assert f'<tr><td>{day}</td><td class="number">70</td></tr>' in page
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        ("smtp.example.com refused the login: 535 5.7.8 no", "Many providers want an app password"),
+        ("The name smtp.example.com cannot be resolved: no.", "No server is known by that name."),
+        ("Cannot connect to smtp.example.com:25: timed out.", "many block port 25"),
+        ("The certificate of smtp.example.com is not trusted: expired.", "cannot prove who it is"),
+        ("smtp.example.com refused STARTTLS: 454 no", "do not agree on the encryption"),
+    ],
+)
+def test_the_last_error_is_said_in_plain_words_and_as_it_was(
+    alice: FlaskClient, core: Core, relay: str, error: str, words: str
+) -> None:
+    now, rest = utc_now(), timedelta(minutes=5)
+    core.database.write(
+        lambda session: SenderAccount.trip(session, relay, known_failures=0, now=now, rest=rest, error=error)
+    )
+
+    page = alice.get("/accounts").text
+
+    assert words in page
+    assert error in page
+
+
+def test_who_may_only_look_is_offered_no_changes(alice: FlaskClient, core: Core, relay: str) -> None:
+    core.database.write(lambda session: setattr(session.get_one(User, "usr_alice"), "role", Role.VIEWER))
+
+    pages = alice.get("/accounts").text + alice.get(f"/accounts/{relay}").text
+
+    assert "Relay" in pages
+    assert "/pause" not in pages
+    assert "/accounts/new" not in pages

@@ -1,31 +1,58 @@
-from datetime import timedelta
+"""What a chart is drawn from."""
 
-from appliance.db.models.rollup import COUNTERS
+from datetime import date, timedelta
+from zoneinfo import ZoneInfo
+
+from flask import Flask
+
+from appliance.db.models import AccountDay
+from appliance.db.models.rollup import COUNTERS, Unit
 from appliance.db.queries.report import Report, Row
 from appliance.db.queries.statistics import NOTHING, Figures
-from appliance.web.admin.chart import HEIGHT, LEAST, chart
+from appliance.web.admin.chart import account_course, course
 from tests.fakes import NOON
+
+BERLIN = ZoneInfo("Europe/Berlin")
 
 
 def row(hour: int, **counts: int) -> Row:
     return Row(Figures(tuple(counts.get(name, 0) for name in COUNTERS)), NOON + timedelta(hours=hour))
 
 
-def test_the_highest_bar_fills_the_chart_and_the_smallest_is_seen() -> None:
-    rows = [row(0), row(1, sent=9_999, failed=1), row(2, sent=1), row(3, partially_sent=5_000)]
+def test_partially_sent_messages_are_among_those_that_failed(app: Flask) -> None:
+    rows = [row(0), row(1, sent=9, failed=1), row(2, partially_sent=5, accepted=5)]
 
-    drawn = chart(Report(sum((one.figures for one in rows), NOTHING), rows))
+    with app.test_request_context():
+        drawn = course(Report(sum((one.figures for one in rows), NOTHING), rows), Unit.HOUR, BERLIN)
 
-    empty, full, small, half = drawn.bars
-    assert (empty.sent_height, empty.failed_height) == (0, 0)
-    assert HEIGHT - LEAST <= full.sent_height + full.failed_height <= HEIGHT
-    assert full.failed_height == small.sent_height == LEAST
-    assert half.failed_height == (HEIGHT - LEAST) / 2
-    assert (drawn.sent, drawn.failed, drawn.width) == (10_000, 5_001, 4)
+    assert [(point.sent, point.failed) for point in drawn.points] == [(0, 0), (9, 1), (0, 5)]
+    assert (drawn.accepted, drawn.sent, drawn.failed, drawn.success_rate) == (5, 9, 6, 0.6)
 
 
-def test_a_chart_of_nothing_can_be_drawn() -> None:
-    drawn = chart(Report(NOTHING, [row(0)]))
+def test_hours_and_days_are_named_in_the_zone_of_the_appliance(app: Flask) -> None:
+    report = Report(NOTHING, [row(11)])  # 23:00 UTC, which is the next day in Berlin
 
-    assert [(bar.sent_height, bar.failed_height) for bar in drawn.bars] == [(0, 0)]
-    assert drawn.success_rate is None
+    with app.test_request_context():
+        hour, day = course(report, Unit.HOUR, BERLIN).points[0], course(report, Unit.DAY, BERLIN).points[0]
+
+    assert (hour.label, hour.title) == ("00:00", "2026-03-11 00:00")
+    assert (day.label, day.title) == ("Mar 11", "2026-03-11")
+
+
+def test_days_are_named_in_the_language_of_the_page(app: Flask) -> None:
+    with app.test_request_context(headers={"Accept-Language": "zh-CN"}):
+        assert account_course([], date(2026, 3, 10), 0)[-1].label == "3月10日"
+
+
+def test_the_history_of_an_account_has_no_holes_and_ends_today(app: Flask) -> None:
+    days = [AccountDay(account_id="acc_1", day="2026-03-08", sent=70)]
+
+    with app.test_request_context():
+        points = account_course(days, date(2026, 3, 10), 4, length=4)
+
+    assert [(point.title, point.sent) for point in points] == [
+        ("2026-03-07", 0),
+        ("2026-03-08", 70),
+        ("2026-03-09", 0),
+        ("2026-03-10", 4),
+    ]

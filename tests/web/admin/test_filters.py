@@ -31,7 +31,9 @@ def test_a_short_span_has_milliseconds(seconds: float, text: str) -> None:
     assert filters.brief(seconds) == text
 
 
-@pytest.mark.parametrize(("count", "text"), [(0, "0 B"), (1023, "1023 B"), (1536, "1.5 KiB"), (3 << 20, "3.0 MiB")])
+@pytest.mark.parametrize(
+    ("count", "text"), [(0, "0 B"), (1023, "1023 B"), (1536, "1.5 KiB"), (3 << 20, "3.0 MiB"), (79 << 30, "79.0 GiB")]
+)
 def test_a_size_has_a_unit_that_fits(count: int, text: str) -> None:
     assert filters.size(count) == text
 

@@ -2,10 +2,17 @@
 
 from email.message import EmailMessage
 
+import pytest
 from flask.testing import FlaskClient
+from sqlalchemy.orm import Session
 
+from appliance.bootstrap import Core
+from appliance.db.models import KeptMail
+from appliance.db.queries import mailbox, messages
 from appliance.services.mail_reading import LARGEST_READ
-from tests.web.admin.conftest import Keep
+from tests.factories import account_form
+from tests.smtp_sink import SmtpSink
+from tests.web.admin.conftest import Keep, Submit
 from tests.web.conftest import submit
 
 
@@ -100,3 +107,70 @@ def test_emptying_removes_everything(alice: FlaskClient, keep: Keep) -> None:
     page = alice.get(answer.headers["Location"]).text
     assert "Mails removed: 2" in page
     assert "The mailbox is empty." in page
+
+
+def test_mail_is_found_by_an_address(alice: FlaskClient, keep: Keep) -> None:
+    keep(mail("One"), "bob@example.com")
+    keep(mail("Two"), "carol@example.com")
+
+    page = alice.get("/mailbox?q=BOB@").text
+
+    assert "One" in page
+    assert "Two" not in page
+
+
+def test_a_search_goes_on_where_it_ended(alice: FlaskClient, keep: Keep, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mailbox, "MOST_LOOKED_AT", 2)
+    keep(mail("the wanted one"))
+    for _ in range(3):
+        keep(mail("another"))
+
+    page = alice.get("/mailbox?q=wanted").text
+    further = page.partition("None of the mails")[2].partition('href="')[2].partition('"')[0].replace("&amp;", "&")
+
+    assert "the wanted one" in alice.get(further).text
+
+
+def test_one_mail_is_deleted(alice: FlaskClient, keep: Keep) -> None:
+    mail_id = keep(mail("One"))
+    keep(mail("Two"))
+
+    answer = submit(alice, f"/mailbox/{mail_id}/delete", {}, form_at=f"/mailbox/{mail_id}")
+
+    page = alice.get(answer.headers["Location"]).text
+    assert "The mail is removed from the mailbox." in page
+    assert "One</a>" not in page
+    assert "Two</a>" in page
+
+
+def test_a_mail_is_released_through_a_real_account(
+    alice: FlaskClient, keep: Keep, submit_message: Submit, core: Core, sink: SmtpSink
+) -> None:
+    mail_id, message_id = keep(mail()), submit_message(subject="Your invoice")
+    account = core.services.sender_accounts.create(account_form(sink))
+    with core.database.read() as session:
+        rfc_message_id = messages.detail(session, message_id).message.rfc_message_id  # type: ignore[union-attr]
+    core.database.write(lambda session: name_message(session, mail_id, rfc_message_id))
+
+    page = alice.get(f"/mailbox/{mail_id}").text
+    answer = submit(
+        alice, f"/mailbox/{mail_id}/release", {"account": account, "once": "1"}, form_at=f"/mailbox/{mail_id}"
+    )
+
+    assert f'<option value="{account}">' in page
+    released = alice.get(answer.headers["Location"]).text
+    assert "The mail goes to its recipients as this new message" in released
+    assert rfc_message_id.strip("<>") in released
+
+
+def test_a_release_that_cannot_be_says_why(alice: FlaskClient, keep: Keep, core: Core, sink: SmtpSink) -> None:
+    mail_id = keep(mail())
+    account = core.services.sender_accounts.create(account_form(sink))
+
+    answer = submit(alice, f"/mailbox/{mail_id}/release", {"account": account}, form_at=f"/mailbox/{mail_id}")
+
+    assert "is no longer kept. Download the mail" in alice.get(answer.headers["Location"]).text
+
+
+def name_message(session: Session, mail_id: str, rfc_message_id: str) -> None:
+    session.get_one(KeptMail, mail_id).rfc_message_id = rfc_message_id

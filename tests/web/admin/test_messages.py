@@ -75,6 +75,12 @@ def test_paging_reaches_every_message_once(alice: FlaskClient, submit_message: S
         ("account=acc_other", False),
         ("since=2020-01-01T00:00", True),
         ("until=2020-01-01T00:00", False),
+        ("subject=invoice", True),
+        ("subject=other", False),
+        ("key=key_other", False),
+        ("reason=refused", False),
+        ("status=queued,failed", True),
+        ("status=failed,held", False),
         ("q=100%25", False),
     ],
 )
@@ -85,6 +91,23 @@ def test_filters_find_what_fits(alice: FlaskClient, submit_message: Submit, quer
 
     assert (message_id in page) is found
     assert ("No message fits" in page) is not found
+
+
+def test_the_way_back_leads_to_the_same_page(alice: FlaskClient, submit_message: Submit) -> None:
+    ids = [submit_message(subject=f"number {number}") for number in range(3 * PAGE)]
+    second = linked(alice.get("/messages?q=number").text, "next")
+    third = linked(alice.get(second).text, "next")
+    submit_message(subject="a number that comes in meanwhile")
+
+    back = linked(alice.get(third).text, "prev")
+
+    page = alice.get(back).text
+    assert [one for one in ids[::-1] if f'href="/messages/{one}"' in page] == ids[2 * PAGE - 1 : PAGE - 1 : -1]
+    assert 'name="q" type="search" value="number"' in page
+
+
+def linked(page: str, rel: str) -> str:
+    return page.partition(f'rel="{rel}" href="')[2].partition('"')[0].replace("&amp;", "&")
 
 
 def test_page_on_which_nothing_fits_leads_on_where_there_is_more(

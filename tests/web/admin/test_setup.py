@@ -8,6 +8,9 @@ from werkzeug.test import TestResponse
 
 from appliance.bootstrap import Core
 from appliance.clock import utc_now
+from appliance.config import setup_link
+from appliance.db.queries import access, audit
+from appliance.db.queries.audit import AuditFilters
 from tests.web.conftest import submit
 
 GOOD = {"name": "alice", "password": "a long password", "repeated": "a long password"}
@@ -28,8 +31,8 @@ def fill_in(client: FlaskClient, token: str, **changes: str) -> TestResponse:
 def test_the_link_makes_the_first_user_and_signs_in(client: FlaskClient, links: list[str]) -> None:
     answer = fill_in(client, links[0])
 
-    assert answer.headers["Location"] == "/"
-    assert "Postroom is set up" in client.get("/").text
+    assert answer.headers["Location"] == "/welcome/place"
+    assert "Postroom is set up" in client.get("/welcome/place").text
 
 
 def test_while_nobody_can_sign_in_every_page_says_where_the_link_is(client: FlaskClient, links: list[str]) -> None:
@@ -38,6 +41,7 @@ def test_while_nobody_can_sign_in_every_page_says_where_the_link_is(client: Flas
 
         assert "in the log of the appliance" in answer.text
         assert "python run.py user add" in answer.text
+        assert "python run.py user setup-link" in answer.text
 
 
 def test_a_wrong_link_is_refused(client: FlaskClient, links: list[str]) -> None:
@@ -45,7 +49,7 @@ def test_a_wrong_link_is_refused(client: FlaskClient, links: list[str]) -> None:
 
     assert answer.status_code == 403
     assert "does not work" in answer.text
-    assert "<form" not in answer.text
+    assert "password" not in answer.text
 
 
 def test_a_wrong_token_in_the_form_makes_nobody(client: FlaskClient, links: list[str], core: Core) -> None:
@@ -88,3 +92,22 @@ def test_the_link_works_once(client: FlaskClient, links: list[str]) -> None:
     again = client.get(f"/setup?token={links[0]}")
 
     assert again.headers["Location"] == "/sign-in"
+
+
+def test_a_link_that_the_command_line_made_works_too(client: FlaskClient, links: list[str], core: Core) -> None:
+    setup_link.leave(core.data_dir.path, "a token of the command line", utc_now() + timedelta(minutes=5))
+
+    assert fill_in(client, "a token of the command line").headers["Location"] == "/welcome/place"
+    assert not setup_link.opens(core.data_dir.path, "a token of the command line", utc_now())
+
+
+def test_the_first_user_may_do_everything_and_is_told_of_as_the_doing_of_the_link(
+    client: FlaskClient, links: list[str], core: Core
+) -> None:
+    fill_in(client, links[0])
+
+    with core.database.read() as session:
+        [user] = access.users(session)
+        noted, _ = audit.page(session, AuditFilters(action="user.created"), limit=5)
+    assert user.role == "administrator"
+    assert [one.actor_name for one in noted] == ["the setup link"]

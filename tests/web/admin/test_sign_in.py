@@ -9,9 +9,8 @@ from flask.testing import FlaskClient
 from appliance.bootstrap import Core
 from appliance.db.queries import audit
 from appliance.db.queries.audit import AuditFilters
-from appliance.services.rate_limit import RateLimit
+from appliance.services.sign_in_throttle import FAILURES_OF_ADDRESS, SignInThrottle
 from appliance.services.throttle import FREE_TRIES
-from appliance.web.admin.sign_in import FAILURES_PER_MINUTE
 from tests.fakes import FakeTimer
 from tests.web.conftest import PASSWORD, sign_in, submit
 
@@ -77,8 +76,8 @@ def test_guessing_at_one_name_does_not_slow_another_one_down(client: FlaskClient
 
 
 def test_guessing_with_ever_new_names_is_slowed_down_as_well(client: FlaskClient, app: Flask, core: Core) -> None:
-    app.extensions["postroom_sign_in_failures"] = RateLimit(FakeTimer())
-    for number in range(FAILURES_PER_MINUTE):
+    app.extensions["postroom_sign_in_throttle"] = SignInThrottle(FakeTimer())
+    for number in range(FAILURES_OF_ADDRESS):
         sign_in(client, f"name{number}", "a guess of somebody")
 
     answer = sign_in(client, "yet another one", "a guess of somebody")
@@ -87,7 +86,7 @@ def test_guessing_with_ever_new_names_is_slowed_down_as_well(client: FlaskClient
     assert int(answer.headers["Retry-After"]) >= 1
     with core.database.read() as session:
         noted, _ = audit.page(session, AuditFilters(action="user.sign_in_failed"), limit=1000)
-    assert len(noted) == FAILURES_PER_MINUTE
+    assert len(noted) == FAILURES_OF_ADDRESS
 
 
 def test_mistakes_before_the_right_password_are_forgotten(client: FlaskClient, app: Flask) -> None:

@@ -1,14 +1,21 @@
-"""The status page tells what is wrong."""
+"""The overview tells what is wrong."""
 
+import json
+from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 from flask.testing import FlaskClient
 
 from appliance.bootstrap import Core
 from appliance.clock import utc_now
-from appliance.db.models import SenderAccount
+from appliance.db.models import SenderAccount, User
 from appliance.health import Health, Status
+from appliance.histogram import MOMENTS, Histogram
+from appliance.services.permission import Role
 from appliance.services.sender_accounts import AccountForm
+from appliance.web.app import serve
+from appliance.web.context import WebContext
 from tests.smtp_sink import SmtpSink
 from tests.web.api.letters import add_account, post, send_all
 from tests.web.conftest import ApiClient, Parts
@@ -102,16 +109,98 @@ def test_the_last_24_hours_are_drawn(alice: FlaskClient, api: ApiClient, core: C
 
     page = alice.get("/").text
 
-    assert 'aria-label="1 sent and 2 failed in the last 24 hours"' in page
-    assert page.count('<rect class="ground"') == 24
-    assert page.count('<rect class="sent"') >= 1
-    assert "Success <strong>33.3 %</strong>" in page
-    assert "style=" not in page.partition("<svg")[2].partition("</svg>")[0]
+    drawn = drawing(page, "hours")
+    sent, failed = (one["values"] for one in drawn["sets"])
+    assert (len(drawn["labels"]), sum(sent), sum(failed)) == (24, 1, 2)
+    assert len(drawing(page, "days")["labels"]) == 30
+    assert "Success <strong>33.3&nbsp;%</strong>" in page
+    assert 'aria-label="Last 24 hours: 1 sent, 2 failed"' in page
+
+
+def test_the_figures_of_a_chart_stand_in_a_table_too(alice: FlaskClient) -> None:
+    table = alice.get("/").text.partition('id="hours-table"')[2].partition("</table>")[0]
+
+    assert table.count("<tr><td>") == 24
 
 
 def test_without_a_message_the_hours_are_empty(alice: FlaskClient) -> None:
     page = alice.get("/").text
 
-    assert 'aria-label="0 sent and 0 failed in the last 24 hours"' in page
-    assert '<rect class="sent"' not in page
+    assert 'aria-label="Last 24 hours: 0 sent, 0 failed"' in page
     assert "Success" not in page
+
+
+def test_the_machine_shows_its_disk_and_how_late_the_event_loop_is(alice: FlaskClient, web_context: WebContext) -> None:
+    late = Histogram(MOMENTS)
+    late.add(0.004)
+    telemetry = replace(
+        web_context.telemetry,
+        gauges=lambda: {"hub_lag_seconds": 0.002, "delivery_slots": 8.0, "delivery_slots_used": 3.0},
+        histograms=lambda: {"hub_heartbeat_delay_seconds": late},
+    )
+    serve(alice.application, replace(web_context, telemetry=telemetry))
+
+    page = alice.get("/").text
+
+    assert "free on the disk" in page
+    assert "late by 2 ms" in page
+    assert "99 % of the time by 5 ms at most" in page
+    assert "3 of 8 slots in use" in page
+
+
+def test_an_account_that_cannot_send_needs_a_person(alice: FlaskClient, core: Core) -> None:
+    account_id = core.services.sender_accounts.create(AccountForm("Relay", "a@example.com", host="smtp.example.com"))
+    now = utc_now()
+    error = "smtp.example.com refused the login: 535 5.7.8 no"
+    core.database.write(
+        lambda session: SenderAccount.trip(
+            session, account_id, known_failures=0, now=now, rest=timedelta(minutes=5), error=error
+        )
+    )
+
+    page = alice.get("/").text
+
+    assert "cannot send." in page
+    assert "Many providers want an app password here" in page
+    assert "It is tried again in" in page
+
+
+def test_who_may_only_look_is_offered_no_pause(alice: FlaskClient, core: Core) -> None:
+    offered = alice.get("/").text
+    core.database.write(lambda session: setattr(session.get_one(User, "usr_alice"), "role", Role.VIEWER))
+
+    assert "/box/pause" in offered
+    assert "/box/pause" not in alice.get("/").text
+
+
+def drawing(page: str, chart: str) -> dict[str, Any]:
+    """What the chart of that id is drawn from."""
+    found: dict[str, Any] = json.loads(
+        page.partition(f'<canvas id="{chart}"')[2].partition("data-chart='")[2].partition("'>")[0]
+    )
+    return found
+
+
+def test_a_disk_without_room_is_said_with_what_helps(alice: FlaskClient, core: Core) -> None:
+    core.services.capacity._floor = 1 << 62
+
+    page = alice.get("/").text
+
+    assert "New mail is refused: the disk is nearly full." in page
+    assert "without a restart" in page
+
+
+def test_a_full_queue_is_said_with_its_limit(alice: FlaskClient, api: ApiClient, core: Core) -> None:
+    core.services.capacity._limit = 1
+    api.post("/api/v1/messages", {"to": ["ann@example.com"], "subject": "s", "text": "t"})
+
+    page = alice.get("/").text
+
+    assert "New mail is refused: 1 messages wait" in page
+    assert "queue_messages" in page
+
+
+def test_a_database_that_keeps_nothing_is_said(alice: FlaskClient, core: Core) -> None:
+    core.database.writer.trouble = "The disk is full."
+
+    assert "The database keeps nothing now" in alice.get("/").text

@@ -108,6 +108,18 @@ def storage_unavailable(there: Setting) -> TestResponse:
     return there.api.post(MESSAGES, letter(text="x" * 1_000_000))
 
 
+def disk_full(there: Setting) -> TestResponse:
+    """No disk has as much free as this floor wants."""
+    there.core.services.capacity._floor = 1 << 62
+    return there.api.post(MESSAGES, letter())
+
+
+def queue_full(there: Setting) -> TestResponse:
+    there.core.services.capacity._limit = 1
+    there.api.post(MESSAGES, letter())
+    return there.api.post(MESSAGES, letter())
+
+
 def temporarily_unavailable(there: Setting) -> TestResponse:
     celery = app_with(there.settings, RecordingServices(), NOWHERE)
     context: WebContext = there.app.extensions["postroom"]
@@ -175,6 +187,6 @@ PROVOKED: dict[str, Provoke] = {
         *(invalid_json, bad_request, unauthenticated, forbidden, not_found, method_not_allowed, wrong_state, conflict),
         *(idempotency_key_reused, request_too_large, unsupported_media_type, invalid_fields, internal_error),
         *(storage_unavailable, temporarily_unavailable, not_allowed, rate_limited, quota_used_up, too_many_failures),
-        *(content_removed, query_too_slow),
+        *(content_removed, query_too_slow, disk_full, queue_full),
     )
 }

@@ -71,6 +71,7 @@ def test_every_wrong_field_is_named_at_once(api: ApiClient) -> None:
         "name": "required",
         "email": "invalid",
         "transport": "invalid",
+        "host": "invalid",
         "port": "invalid",
         "security": "invalid",
         "daily_limit": "invalid",

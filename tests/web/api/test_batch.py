@@ -58,7 +58,7 @@ def test_limits_of_a_message_hold_in_a_batch(api: ApiClient) -> None:
     assert [[(one["field"], one["code"]) for one in each] for each in errors] == [
         [],
         [("to", "too_many")],
-        [("account", "invalid")],
+        [("account", "not_found")],
     ]
 
 

@@ -2,8 +2,8 @@ import json
 
 import pytest
 
-from tests.web.api.problems import problem_of
-from tests.web.conftest import ApiClient
+from tests.web.api.problems import problem_of, wrong_fields
+from tests.web.conftest import ApiClient, Parts
 
 LETTER = '"to": ["ann@example.com"], "subject": "Hello", "text": "Hello Ann."'
 
@@ -87,3 +87,25 @@ def test_option_that_an_operation_does_not_take_is_refused_and_nothing_is_done(
 
     assert answer.status_code == 422
     assert [(one["field"], one["code"]) for one in answer.json["errors"]] == [("dry_run", "unknown_field")]
+
+
+@pytest.mark.parametrize("path", ["/api/v1/retention/run", "/api/v1/messages/msg_1/cancel", "/api/v1/backups"])
+def test_body_that_nobody_reads_is_refused_by_name(api: ApiClient, path: str) -> None:
+    answer = api.post(path, {"older_than_days": 3, "dry_run": True})
+
+    assert wrong_fields(answer) == {"older_than_days": "unknown_field", "dry_run": "unknown_field"}
+
+
+def test_retention_that_was_told_too_much_is_not_run(api: ApiClient, parts: Parts) -> None:
+    api.post("/api/v1/retention/run", {"dry_run": True})
+    assert parts.enqueued == []
+
+    assert api.post("/api/v1/retention/run", {}).status_code == 202
+    assert api._open("POST", "/api/v1/retention/run", {}).status_code == 202
+
+
+@pytest.mark.parametrize("content_type", ["application/json", "application/x-www-form-urlencoded"])
+def test_body_that_is_no_object_is_refused_where_none_is_taken(api: ApiClient, content_type: str) -> None:
+    answer = api._open("POST", "/api/v1/retention/run", {"data": "older=3", "headers": {"Content-Type": content_type}})
+
+    assert "takes no body" in problem_of(answer, 400, "invalid_json")["detail"]

@@ -38,6 +38,7 @@ def test_dry_run_counts_and_changes_nothing(api: ApiClient) -> None:
         "by_status": {"queued": 1},
         "would_change": 1,
         "would_skip": 0,
+        "ids_not_found": None,
     }
     assert api.get(f"{MESSAGES}/{message}").get_json()["status"] == "queued"
 
@@ -188,3 +189,17 @@ def test_deleting_a_message_needs_manage(make_api: MakeApi) -> None:
     program = make_api("send", "read")
 
     problem_of(program.delete(f"{MESSAGES}/{post(program)}"), 403, "forbidden")
+
+
+def test_ids_that_there_are_not_are_counted(api: ApiClient, core: Core, make_api: MakeApi) -> None:
+    message, of_another = post(api), post(make_api("send"))
+    named = [message, message, "msg_nowhere", "msg_nowhere", "zz"]
+
+    counted = bulk(api, "cancel", ids=named, dry_run=True).get_json()
+    done = job(api, core, bulk(api, "cancel", ids=named))
+
+    assert (counted["matching"], counted["ids_not_found"]) == (1, 2)
+    assert (done["total"], done["changed"], done["ids_not_found"]) == (1, 1, 2)
+    assert "not_found" not in done["parameters"]
+    own = bulk(make_api("send", "read"), "cancel", ids=[message, of_another], dry_run=True)
+    assert own.get_json()["ids_not_found"] == 2  # those of other keys are not told from those that there are not

@@ -86,7 +86,7 @@ def test_dry_run_shows_the_message_and_stores_nothing(api: ApiClient, core: Core
 
 def test_dry_run_finds_what_is_wrong(api: ApiClient) -> None:
     assert wrong_fields(api.post(DRY_RUN, letter(to=["bob"]))) == {"to[0]": "invalid"}
-    assert wrong_fields(api.post(DRY_RUN, letter(account="acc_none"))) == {"account": "invalid"}
+    assert wrong_fields(api.post(DRY_RUN, letter(account="acc_none"))) == {"account": "not_found"}
     assert wrong_fields(api.post(f"{MESSAGES}?dry_run=perhaps", letter())) == {"dry_run": "invalid"}
 
 

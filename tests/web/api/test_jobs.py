@@ -52,3 +52,14 @@ def test_job_can_be_cancelled_once(api: ApiClient) -> None:
 
     assert (answer.status_code, answer.get_json()["state"]) == (200, "cancelled")
     problem_of(api.post(f"{JOBS}/{job}/cancel"), 409, "wrong_state")
+
+
+def test_key_that_can_only_send_is_told_that_it_cannot_follow_its_job(make_api: MakeApi) -> None:
+    program = make_api("send")
+    job = made(program)
+
+    refused = problem_of(program.get(f"{JOBS}/{job}"), 403, "forbidden")
+
+    assert "'read'" in refused["detail"]
+    assert "can make a job and cancel it, but not look at it" in refused["detail"]
+    assert program.post(f"{JOBS}/{job}/cancel").status_code == 200

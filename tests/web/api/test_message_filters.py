@@ -69,3 +69,20 @@ def test_search_that_takes_too_long_is_given_up_with_the_remedy(
 def _endlessly(session: object, *_: object, **__: object) -> None:
     endless = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT max(x) FROM n"
     session.scalar(text(endless))  # type: ignore[attr-defined]
+
+
+def test_account_that_there_never_was_fits_no_message_and_a_deleted_one_its_own(api: ApiClient) -> None:
+    account = {"name": "Shop", "email": "shop@example.com", "transport": "mailbox"}
+    account_id = api.post("/api/v1/accounts", account).get_json()["id"]
+    sent = post(api, account=account_id)
+    assert api.delete(f"/api/v1/accounts/{account_id}").status_code == 204
+
+    assert ids(api, f"account={account_id}") == [sent]
+    assert ids(api, "account=zz") == []
+
+
+def test_metadata_without_a_key_is_refused_with_the_remedy(api: ApiClient) -> None:
+    [error] = problem_of(api.get(f"{MESSAGES}?metadata.=1"), 422, "invalid_fields")["errors"]
+
+    assert error["field"] == "metadata."
+    assert "metadata.order=1041" in error["message"]

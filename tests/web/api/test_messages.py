@@ -6,6 +6,7 @@ import gevent
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import Engine, event
 
 from appliance.bootstrap import Core
 from appliance.db.models import Message
@@ -93,11 +94,11 @@ def test_every_field_is_kept(api: ApiClient) -> None:
         ({"tags": ["a"] * 21}, {"tags": "too_many"}),
         ({"tags": ["x" * 65, " a", "\ud800"]}, {"tags[0]": "invalid", "tags[1]": "invalid", "tags[2]": "invalid"}),
         ({"metadata": []}, {"metadata": "invalid"}),
-        ({"metadata": {"a": "x" * 16_400}}, {"metadata": "invalid"}),
+        ({"metadata": {"a": "x" * 16_400}}, {"metadata": "too_large"}),
         ({"metadata": {"a": "\ud800"}}, {"metadata": "invalid"}),
         ({"metadata": {"\0": 1}}, {"metadata": "invalid"}),
         ({"priority": 1}, {"priority": "invalid"}),
-        ({"account": "acc_gone"}, {"account": "invalid"}),
+        ({"account": "acc_gone"}, {"account": "not_found"}),
         ({"account": "\ud800"}, {"account": "invalid"}),
         ({"attachments": [{}]}, {"attachments[0]": "invalid"}),
         ({"attachments": [{"filename": "a", "content": "?"}]}, {"attachments[0].content": "invalid"}),
@@ -192,7 +193,7 @@ def test_fifty_posts_at_once_make_one_message(app: Flask, api: ApiClient) -> Non
     answers = [post.get(timeout=30) for post in posts]
 
     assert {answer.status_code for answer in answers} == {202}
-    assert len({answer.get_json()["id"] for answer in answers}) == 1
+    assert len({answer.text for answer in answers}) == 1
     assert sum("Idempotent-Replay" in answer.headers for answer in answers) == 49
     assert len(ids(api)) == 1
 
@@ -418,3 +419,49 @@ def test_request_id_follows_the_message(api: ApiClient, core: Core) -> None:
 
 def test_nobody_submits_without_a_key(client: FlaskClient) -> None:
     problem_of(client.post(MESSAGES, json=letter()), 401, "unauthenticated")
+
+
+def test_list_says_which_account_and_template_and_why(api: ApiClient, core: Core, sink: SmtpSink) -> None:
+    template = {"slug": "hello", "name": "Hello", "subject": "Hello", "text": "Hello."}
+    assert api.post("/api/v1/templates", template).status_code == 201
+    account_id = add_account(api, sink)
+    made = api.post(MESSAGES, {"to": ["ann@example.com"], "template": "hello"}).get_json()["id"]
+    send_all(core)
+    assert api.post(f"/api/v1/accounts/{account_id}/pause").status_code == 200
+    assert api.delete("/api/v1/templates/hello").status_code == 204
+    post(api)
+    send_all(core)
+
+    [waits, sent] = api.get(MESSAGES).get_json()["items"]
+
+    assert sent["id"] == made
+    assert sent["template"] == {"slug": "hello", "version": 1, "locale": None}
+    assert sent["last_account"] == {"id": account_id, "name": "Shop"}
+    assert (sent["account"], sent["reason"]) == (None, None)
+    assert (waits["template"], waits["last_account"], waits["reason"]) == (None, None, "paused")
+    detail = api.get(f"{MESSAGES}/{made}").get_json()
+    assert {name: detail[name] for name in sent} == sent
+
+
+def test_list_asks_the_database_as_often_for_many_as_for_few(api: ApiClient, core: Core) -> None:
+    template = {"slug": "hello", "name": "Hello", "subject": "Hello", "text": "Hello."}
+    assert api.post("/api/v1/templates", template).status_code == 201
+    for _ in range(12):
+        assert api.post(MESSAGES, {"to": ["ann@example.com"], "template": "hello"}).status_code == 202
+    send_all(core)
+
+    def statements(limit: int) -> int:
+        asked: list[str] = []
+
+        def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+            asked.append(statement)
+
+        event.listen(Engine, "before_cursor_execute", note)
+        try:
+            assert len(api.get(f"{MESSAGES}?limit={limit}").get_json()["items"]) == limit
+        finally:
+            event.remove(Engine, "before_cursor_execute", note)
+        return len(asked)
+
+    statements(1)  # what is remembered afterwards
+    assert statements(2) == statements(12)

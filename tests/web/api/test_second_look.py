@@ -64,3 +64,50 @@ def test_wrong_option_does_not_hide_a_wrong_field(api: ApiClient) -> None:
     answer = api.post("/api/v1/messages?dry_run=perhaps", GOOD | {"account": "acc_x"})
 
     assert named(answer) == {"dry_run", "account"}
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "fields"),
+    [
+        (
+            "/api/v1/keys",
+            {"name": 1, "scopes": ["send"], "allowed_from": ["nobody"], "allowed_accounts": ["acc_x"]},
+            {"name", "allowed_from[0]", "allowed_accounts"},
+        ),
+        (
+            "/api/v1/keys",
+            {"name": "\n", "scopes": ["send"], "allowed_accounts": ["acc_x"], "expires_at": "2020-01-01T00:00:00Z"},
+            {"name", "allowed_accounts", "expires_at"},
+        ),
+        ("/api/v1/webhooks", {"url": "ftp://x", "events": 1, "descr": ""}, {"url", "events", "descr"}),
+        ("/api/v1/webhooks", {"url": 1, "events": ["message.lost"]}, {"url", "events[0]"}),
+        ("/api/v1/accounts", {"name": 1, "email": "x", "host": "a b"}, {"name", "email", "host"}),
+        ("/api/v1/accounts", {"email": "x@example.com", "daily_limit": "5"}, {"name", "host", "daily_limit"}),
+        ("/api/v1/suppressions", {"address": "a b", "reason": 1}, {"address", "reason"}),
+        (
+            "/api/v1/messages/batch",
+            {"template": "nowhere", "account": "acc_x", "subject": "x", "recipients": [{"to": "ann@example.com"}]},
+            {"template", "account", "subject"},
+        ),
+        (
+            "/api/v1/messages/batch",
+            {"template": "nowhere", "attachments": [{"id": "att_x"}], "recipients": [{"to": "ann@example.com"}]},
+            {"template", "attachments[0].id"},
+        ),
+    ],
+)
+def test_every_form_is_heard_out(api: ApiClient, path: str, body: dict[str, Any], fields: set[str]) -> None:
+    before = api.get(path).get_json() if "batch" not in path else None
+
+    assert named(api.post(path, body)) == fields
+    if before is not None:
+        assert api.get(path).get_json() == before
+
+
+def test_change_is_heard_out_and_changes_nothing(api: ApiClient) -> None:
+    key = api.post("/api/v1/keys", {"name": "shop", "scopes": ["send"]}).get_json()
+
+    answer = api.patch(f"/api/v1/keys/{key['id']}", {"active": "no", "allowed_from": ["nobody"], "daily_limit": 0})
+
+    assert named(answer) == {"active", "allowed_from[0]", "daily_limit"}
+    assert api.get(f"/api/v1/keys/{key['id']}").get_json()["allowed_from"] == []

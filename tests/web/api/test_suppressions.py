@@ -1,5 +1,7 @@
+import re
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -142,3 +144,14 @@ def test_reading_needs_read_and_changing_needs_manage(make_api: MakeApi) -> None
     problem_of(reader.post(SUPPRESSIONS, {"address": "ann@example.com"}), 403, "forbidden")
     problem_of(reader.delete(f"{SUPPRESSIONS}/ann@example.com"), 403, "forbidden")
     problem_of(reader.post(f"{SUPPRESSIONS}/import"), 403, "forbidden")
+
+
+def test_file_that_the_guide_shows_is_taken(api: ApiClient) -> None:
+    guide = (Path(__file__).resolve().parents[3] / "docs" / "api.md").read_text(encoding="utf-8")
+    [shown] = re.findall(r"```csv\n(.*?)```", guide, re.DOTALL)
+
+    answer = api._open("POST", f"{SUPPRESSIONS}/import", {"data": shown, "headers": {"Content-Type": "text/csv"}})
+
+    assert answer.get_json() == {"imported": 2, "refused_count": 0, "refused": []}
+    domain = api.get(f"{SUPPRESSIONS}/example.org").get_json()
+    assert (domain["reason"], domain["expires_at"]) == ("a whole domain, for a while", "2099-01-31T00:00:00.000Z")

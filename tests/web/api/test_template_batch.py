@@ -165,7 +165,7 @@ def test_what_cannot_be_rendered_is_the_fault_of_the_variables(api: ApiClient) -
     ("fields", "expected"),
     [
         ({"template": "no-such"}, {"template": "not_found"}),
-        ({"account": "acc_none"}, {"account": "invalid"}),
+        ({"account": "acc_none"}, {"account": "not_found"}),
         ({"expires_at": "2020-01-01T00:00:00Z"}, {"expires_at": "invalid"}),
         ({"attachments": [{"id": "att_none"}]}, {"attachments[0].id": "not_found"}),
         ({"locale": "not a language"}, {"locale": "invalid"}),
@@ -213,7 +213,7 @@ def test_too_much_together_is_refused(api: ApiClient) -> None:
     large = api.post(BATCH, batch(to("ann", metadata={"b": "x" * 9000}), metadata={"a": "x" * 9000}))
 
     assert wrong_fields(answer) == {"recipients[0].headers": "too_many"}
-    assert wrong_fields(large) == {"recipients[0].metadata": "invalid"}
+    assert wrong_fields(large) == {"recipients[0].metadata": "too_large"}
 
 
 def test_key_gives_the_first_answer_again_when_the_template_is_gone(api: ApiClient, core: Core) -> None:

@@ -312,3 +312,36 @@ def test_messages_of_a_batch_are_made_from_templates_one_by_one(api: ApiClient, 
     assert [one["field"] for one in results[1]["error"]["errors"]] == ["variables.number"]
     subjects = [api.get(f"{MESSAGES}/{results[index]['id']}").get_json()["subject"] for index in (0, 2)]
     assert subjects == ["Invoice 7", "Rechnung 7"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "fields"),
+    [
+        (
+            {"slug": "No Slug", "name": "", "subject": "{{", "html": "{% for %}", "reason": "x" * 501},
+            {"slug", "name", "subject", "html", "reason"},
+        ),
+        ({"name": None, "subject": 1, "html": "{{ nowhere }}", "slug": "A"}, {"name", "subject", "html", "slug"}),
+        ({"name": 1, "html": None}, {"name", "html"}),
+        ({"name": 1, "html": 2, "subject": "a\nb"}, {"name", "html", "subject"}),
+        ({"subject": "", "html": "{{ nowhere }}", "text": "{% if %}"}, {"subject", "html", "text"}),
+        (
+            {"variables": [{"name": 1}, {"name": "1"}, {"name": "number"}, {"name": "n", "type": "x"}], "nam": 1},
+            {"variables[0].name", "variables[1].name", "variables[3].type", "nam"},
+        ),
+        (
+            {"locales": {"de": {"text": "x"}, "fr": {"subject": "{{", "text": "x"}, "en_us": {"subject": 1}}},
+            {"locales.de.subject", "locales.fr.subject", "locales.en_us.subject"},
+        ),
+        ({"variables": {}, "subject": "{% %}"}, {"variables", "subject"}),
+    ],
+)
+def test_whatever_is_wrong_is_named_at_once(api: ApiClient, changes: dict[str, Any], fields: set[str]) -> None:
+    assert set(wrong_fields(api.post(TEMPLATES, template(**changes)))) == fields
+
+
+def test_whatever_is_wrong_with_a_change_is_named_at_once(api: ApiClient, invoice: str) -> None:
+    answer = put(api, invoice, name=1, subject="{{", base_version="2", html="{{ nowhere }}")
+
+    assert set(wrong_fields(answer)) == {"name", "subject", "base_version", "html"}
+    assert api.get(invoice).get_json()["version"] == 1

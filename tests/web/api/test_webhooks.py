@@ -63,7 +63,7 @@ def test_created_endpoint_shows_its_secret_once(api: ApiClient) -> None:
 def test_every_wrong_field_is_named(api: ApiClient) -> None:
     answer = api.post(HOOKS, {"url": "https://10.0.0.1/", "events": ["message.read"], "secret": "mine"})
 
-    assert wrong_fields(answer) == {"secret": "unknown_field"}
+    assert wrong_fields(answer) == {"secret": "unknown_field", "url": "invalid", "events[0]": "invalid"}
     answer = api.post(HOOKS, {"url": "https://10.0.0.1/", "events": ["message.read"]})
     assert wrong_fields(answer) == {"url": "invalid", "events[0]": "invalid"}
 
@@ -192,3 +192,12 @@ def test_event_that_happens_reaches_the_receiver(api: ApiClient, core: Core, rec
 
     [received] = receiver.received
     assert b'"type":"account.paused"' in received.body
+
+
+@pytest.mark.parametrize("since", ["0001-01-01T00:00:00Z", "1969-12-31T23:59:59+14:00", "9999-12-31T23:59:59Z"])
+def test_replay_since_any_moment_that_can_be_written(api: ApiClient, since: str) -> None:
+    made = create(api)
+
+    answer = api.post(f"{HOOKS}/{made['id']}/replay", {"since": since})
+
+    assert (answer.status_code, answer.get_json()["replayed"]) == (200, 0)

@@ -1,0 +1,123 @@
+"""Builds what notices that something needs a person, and tells them."""
+
+import importlib
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from gevent import Timeout
+
+from appliance.clock import utc_now
+from appliance.config.data_dir import DataDirectory
+from appliance.config.settings import Settings
+from appliance.db.database import Database
+from appliance.db.models import SenderAccount
+from appliance.db.write import RunNative
+from appliance.errors import Unavailable
+from appliance.mail.server_certificate import valid_until
+from appliance.mail.smtp import system_tls
+from appliance.services.alert_conditions import Conditions
+from appliance.services.alert_news import AlertNews
+from appliance.services.alerts import Alerts
+from appliance.services.backups import Backups
+from appliance.services.server_certificates import ServerCertificates
+from appliance.services.submission import Submission
+from appliance.services.submit_message import Submitter
+from appliance.services.transports import Transports
+
+TYPE = "warning"
+
+
+@dataclass(frozen=True, slots=True)
+class Watching:
+    alerts: Alerts
+    certificates: ServerCertificates
+
+
+def build_alerts(
+    settings: Settings,
+    data_dir: DataDirectory,
+    database: Database,
+    *,
+    submission: Submission,
+    backups: Backups,
+    transports: Transports,
+    hostname: str,
+    box_id: str,
+    run_native: RunNative,
+) -> Watching:
+    urls = settings.alerts.urls.get_secret_value().split()
+
+    def ask(account: SenderAccount) -> datetime | None:
+        return valid_until(transports.server(account), settings.delivery, hostname, system_tls())
+
+    certificates = ServerCertificates(database, ask, clock=utc_now)
+    conditions = Conditions(
+        database,
+        settings.alerts,
+        directory=str(data_dir.path),
+        free=data_dir.free_bytes,
+        zone=settings.zone,
+        last_backup=backups.last_run,
+        certificates=certificates,
+    )
+    news = AlertNews(
+        database,
+        settings.alerts,
+        submit=lambda command: submission.submit(command, Submitter(None)),
+        tell_urls=AppriseUrls(urls, settings.alerts.timeout_seconds, run_native).tell,
+        start=_beside,
+        name=f"Postroom {hostname}",
+        link=f"{_public_url(settings)}/alerts",
+        zone=settings.zone,
+        clock=utc_now,
+    )
+    alerts = Alerts(database, settings.alerts, conditions, news, box_id=box_id, zone=settings.zone, clock=utc_now)
+    return Watching(alerts, certificates)
+
+
+class AppriseUrls:
+    """By Apprise, which takes 45 MB and half a second to load: natively, and only when there is something to tell.
+
+    Once loaded it talks over the patched sockets, so a greenlet can wait for it, and be ended when it takes too long.
+    """
+
+    def __init__(self, urls: Sequence[str], seconds: float, run_native: RunNative) -> None:
+        self._urls = tuple(urls)
+        self._seconds = seconds
+        self._run_native = run_native
+
+    def tell(self, title: str, text: str) -> None:
+        """Raises Unavailable when one of them did not take it, or did not answer in time."""
+        targets: list[tuple[str, Any]] = self._run_native(lambda: list(map(_target_of, self._urls)))
+        refused: list[str] = []
+        try:
+            with Timeout(self._seconds):
+                refused = [name for name, target in targets if not _took(target, title, text)]
+        except Timeout as error:
+            raise Unavailable(f"The URLs did not answer within {self._seconds:g} s.") from error
+        if refused:
+            raise Unavailable(f"Not taken by {', '.join(refused)}. Check [alerts] urls.")
+
+
+def _target_of(url: str) -> tuple[str, Any]:
+    """With what kind it is for a name: the rest of a URL is a secret."""
+    target = importlib.import_module("apprise").Apprise()
+    target.add(url)
+    return f"{url.partition('://')[0]}://…", target
+
+
+def _took(target: Any, title: str, text: str) -> bool:
+    return bool(target.notify(title=title, body=text, notify_type=TYPE))  # also False where it knows no such URL
+
+
+def _beside(work: Callable[[], None]) -> object:
+    thread = threading.Thread(target=work, name="alerts", daemon=True)
+    thread.start()
+    return thread
+
+
+def _public_url(settings: Settings) -> str:
+    return settings.appliance.public_url.rstrip("/") or f"http://localhost:{settings.web.port}"

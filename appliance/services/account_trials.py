@@ -1,0 +1,133 @@
+"""Tries the server and the login of a sender account before there is one, and tells how it goes while it goes.
+
+A trial lives in memory, with the password that was typed, until it is forgotten; what works becomes an account at once.
+"""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from contextlib import closing
+from contextvars import copy_context
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+import structlog
+
+from appliance.clock import Clock
+from appliance.config.vault import Vault
+from appliance.db.models import SenderAccount
+from appliance.db.types import new_id
+from appliance.errors import ApplianceError, NotFound
+from appliance.language import gettext
+from appliance.mail.transport import TransportError
+from appliance.services import sender_accounts
+from appliance.services.permission import Permission, needs
+from appliance.services.sender_accounts import AccountForm, SenderAccounts
+from appliance.services.transports import Transports
+
+MOST = 20
+FORGOTTEN_AFTER = timedelta(minutes=30)
+
+log = structlog.get_logger(__name__)
+
+
+class TrialState(StrEnum):
+    RUNNING = "running"
+    GOOD = "good"
+    BAD = "bad"
+
+
+@dataclass(slots=True)
+class Trial:
+    """`dialogue` grows while the state is RUNNING; no line of it has a password. `account_id`: what became of it."""
+
+    id: str
+    form: AccountForm
+    started_at: datetime
+    state: TrialState = TrialState.RUNNING
+    reason: str = ""
+    dialogue: list[str] = field(default_factory=list)
+    account_id: str = ""
+
+
+class AccountTrials:
+    def __init__(
+        self,
+        transports: Transports,
+        vault: Vault,
+        accounts: SenderAccounts,
+        *,
+        clock: Clock,
+        start: Callable[[Callable[[], None]], object] = lambda work: threading.Thread(target=work, daemon=True).start(),
+    ) -> None:
+        self._transports = transports
+        self._vault = vault
+        self._accounts = accounts
+        self._clock = clock
+        self._start = start
+        self._lock = threading.Lock()
+        self._making = threading.Lock()
+        self._trials: OrderedDict[str, Trial] = OrderedDict()
+
+    @needs(Permission.ADMINISTER)
+    def begin(self, form: AccountForm) -> str:
+        """Returns at once, with the trial's id. Raises InvalidInput with every wrong field, Forbidden."""
+        trial = Trial(new_id("try"), sender_accounts.check(form), self._clock())
+        with self._lock:
+            self._forget_old()
+            self._trials[trial.id] = trial
+        context = copy_context()  # who acts, and in which language
+        self._start(lambda: context.run(self._run, trial))
+        return trial.id
+
+    @needs(Permission.ADMINISTER)
+    def look(self, trial_id: str) -> Trial:
+        """Raises NotFound: there is none, or it is too long ago."""
+        with self._lock:
+            self._forget_old()
+            trial = self._trials.get(trial_id)
+        if trial is None:
+            raise NotFound("trial", trial_id)
+        return trial
+
+    @needs(Permission.ADMINISTER)
+    def keep(self, trial_id: str) -> str:
+        """Makes the account all the same; once, however often it is asked. Returns its id. Raises NotFound."""
+        return self._make(self.look(trial_id))
+
+    def _run(self, trial: Trial) -> None:
+        try:
+            account = self._account(trial.form)
+            with closing(self._transports.smtp(account)) as transport:
+                transport.check(trial.dialogue)
+            self._make(trial)
+        except (TransportError, ApplianceError) as error:
+            trial.state, trial.reason = TrialState.BAD, str(error)
+        except Exception:  # the outermost edge of a thread
+            log.exception("a trial of a sender account broke off")
+            trial.state, trial.reason = TrialState.BAD, gettext("The test broke off. The log says why.")
+        else:
+            trial.state = TrialState.GOOD
+
+    def _make(self, trial: Trial) -> str:
+        with self._making:
+            trial.account_id = trial.account_id or self._accounts.create(trial.form)
+        return trial.account_id
+
+    def _account(self, form: AccountForm) -> SenderAccount:
+        """One that is in no database."""
+        return SenderAccount(
+            id="acc_trial",
+            host=form.host,
+            port=form.port,
+            security=form.security,
+            username=form.username,
+            password_encrypted=self._vault.encrypt(form.password) if form.password else "",
+        )
+
+    def _forget_old(self) -> None:
+        now = self._clock()
+        for trial in list(self._trials.values()):
+            if now - trial.started_at > FORGOTTEN_AFTER or len(self._trials) > MOST:
+                del self._trials[trial.id]

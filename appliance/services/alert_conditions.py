@@ -1,0 +1,135 @@
+"""What may need a person, as it is at this moment. Each look is a short read or none at all."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy.orm import Session
+
+from appliance.clock import local_date, next_midnight
+from appliance.config.alert_settings import AlertSettings
+from appliance.db.database import Database
+from appliance.db.models import SenderAccount
+from appliance.db.models.alert import AlertKind
+from appliance.db.models.rollup import Unit
+from appliance.db.queries import accounts, alerts, box, statistics
+from appliance.db.queries.periods import Span
+from appliance.db.queries.statistics import Group
+from appliance.services.backups import BackupRun
+from appliance.services.capacity import MEGABYTE
+from appliance.services.component_watch import ComponentWatch
+from appliance.services.server_certificates import ServerCertificates
+
+HALF = 0.5
+ROOM_AGAIN = 1.25  # times the floor: only then is the disk well again
+LIMIT_AGAIN = 0.05  # of a day's limit
+A_MOMENT = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """`bad`: past the upper mark. Not bad, it lies between the marks: that raises nothing and clears nothing.
+
+    `here`: it is about this box alone, not about what all boxes on the database share.
+    """
+
+    kind: AlertKind
+    subject: str = ""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    bad: bool = True
+    here: bool = False
+
+
+class Conditions:
+    def __init__(
+        self,
+        database: Database,
+        settings: AlertSettings,
+        *,
+        directory: str,
+        free: Callable[[], int],
+        zone: ZoneInfo,
+        last_backup: Callable[[], BackupRun | None],
+        certificates: ServerCertificates,
+    ) -> None:
+        """`directory`: the one on whose disk `free` bytes are left."""
+        self._database = database
+        self._settings = settings
+        self._directory = directory
+        self._zone = zone
+        self._last_backup = last_backup
+        self._certificates = certificates
+        self._free = free
+        self.components = ComponentWatch()
+
+    def look(self, now: datetime) -> list[Seen]:
+        """Raises StorageUnavailable."""
+        with self._database.read() as session:
+            senders = accounts.by_priority(session)
+            shared = [*self._accounts(senders, now), *self._failures(session, now), *self._queue(session, now)]
+        return [*shared, *self._expiring(senders, now), *self._disk(), *self._backup(), *self._unsteady(now)]
+
+    def _accounts(self, senders: Sequence[SenderAccount], now: datetime) -> Iterator[Seen]:
+        today = local_date(now, self._zone)
+        for one in senders:
+            if not one.active:
+                continue
+            named = {"name": one.name}
+            if one.breaker_until is not None:
+                yield Seen(AlertKind.ACCOUNT_BROKEN, one.id, named | {"error": one.last_error})
+            left = one.remaining(today)
+            if left is not None and one.daily_limit and left <= one.daily_limit * LIMIT_AGAIN:
+                until = next_midnight(now, self._zone).isoformat()
+                facts = named | {"limit": one.daily_limit, "until": until}
+                yield Seen(AlertKind.ACCOUNT_EXHAUSTED, one.id, facts, bad=left == 0)
+
+    def _failures(self, session: Session, now: datetime) -> Iterator[Seen]:
+        """Of this hour and the one before: rollups know whole hours only."""
+        if not self._settings.failure_percent:
+            return
+        span = Span(Unit.HOUR, now - timedelta(hours=1), now + A_MOMENT, self._zone)
+        figures = statistics.total(session, Group(), span)
+        tried = figures.of("sent") + figures.of("partially_sent") + figures.of("failed")
+        percent = 100 * figures.of("failed") / tried if tried else 0.0
+        if tried >= self._settings.failure_messages and percent >= self._settings.failure_percent * HALF:
+            facts = {"failed": figures.of("failed"), "tried": tried, "percent": round(percent)}
+            yield Seen(AlertKind.FAILURE_RATE, "", facts, bad=percent >= self._settings.failure_percent)
+
+    def _queue(self, session: Session, now: datetime) -> Iterator[Seen]:
+        """While a person has paused the box, nothing is expected to go."""
+        limit = self._settings.queue_minutes * 60
+        oldest = alerts.oldest_due(session, now=now) if limit else None
+        if oldest is None or box.pause(session) is not None:
+            return
+        seconds = (now - oldest[1]).total_seconds()
+        if seconds >= limit * HALF:
+            facts = {"message": oldest[0], "seconds": round(seconds)}
+            yield Seen(AlertKind.QUEUE_AGE, "", facts, bad=seconds >= limit)
+
+    def _expiring(self, senders: Sequence[SenderAccount], now: datetime) -> Iterator[Seen]:
+        if not self._settings.certificate_days:
+            return
+        used = {self._certificates.name_of(one) for one in senders if one.active}
+        for server, until in self._certificates.known().items():
+            days = (until - now) / timedelta(days=1)
+            if server in used and days < self._settings.certificate_days:
+                yield Seen(AlertKind.CERTIFICATE, server, {"server": server, "until": until.isoformat()})
+
+    def _disk(self) -> Iterator[Seen]:
+        floor = self._settings.disk_free_mb * MEGABYTE
+        free = self._free()
+        if floor and free < floor * ROOM_AGAIN:
+            facts = {"free_mb": free // MEGABYTE, "directory": self._directory}
+            yield Seen(AlertKind.DISK, "", facts, bad=free < floor, here=True)
+
+    def _backup(self) -> Iterator[Seen]:
+        last = self._last_backup()
+        if last is not None and last.error:
+            yield Seen(AlertKind.BACKUP, "", {"error": last.error, "at": last.at.isoformat()}, here=True)
+
+    def _unsteady(self, now: datetime) -> Iterator[Seen]:
+        for one in self.components.look(now):
+            facts = {"name": one.name, "restarts": one.restarts, "error": one.error}
+            yield Seen(AlertKind.COMPONENT, one.name, facts, bad=one.bad, here=True)

@@ -1,0 +1,44 @@
+"""A person's own password: changed by who knows the present one."""
+
+from sqlalchemy.orm import Session
+
+from appliance.clock import Clock
+from appliance.db.database import Database
+from appliance.db.models import AuditEntry, UserSession
+from appliance.db.queries import access
+from appliance.errors import FieldError, InvalidInput, NotFound
+from appliance.language import gettext
+from appliance.services import audit, passwords
+from appliance.services.passwords import Passwords
+
+
+class OwnPassword:
+    def __init__(self, database: Database, passwords_: Passwords, *, clock: Clock) -> None:
+        self._database = database
+        self._passwords = passwords_
+        self._clock = clock
+
+    def change(self, user_id: str, current: str, new: str, *, session_id: str) -> None:
+        """Ends every other session: who knew the old password is out. Raises NotFound, InvalidInput."""
+        with self._database.read() as session:
+            user = access.user(session, user_id)
+        if user is None:
+            raise NotFound("user", user_id)
+        if not self._passwords.verify(user.password_hash, current):
+            raise InvalidInput([FieldError("current", gettext("That is not your password of now."))])
+        if errors := passwords.faults(new, "new"):
+            raise InvalidInput(errors)
+        if new == current:
+            raise InvalidInput([FieldError("new", gettext("Give another password than the one of now."))])
+        password_hash = self._passwords.hash(new)
+        row = audit.entry("user.password_changed", user_id, {"name": user.name}, self._clock())
+
+        def write(session: Session) -> None:
+            found = access.user(session, user_id)
+            if found is None:
+                raise NotFound("user", user_id)
+            found.password_hash, found.must_change_password = password_hash, False
+            UserSession.end(session, user_id, but=session_id)
+            AuditEntry.note(session, row)
+
+        self._database.write(write)

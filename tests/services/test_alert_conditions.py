@@ -1,0 +1,148 @@
+"""What may need a person is seen, with its facts, and only then."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy.orm import Session
+
+from appliance.db.database import Database
+from appliance.db.models import Flag, SenderAccount
+from appliance.db.models.box import SENDING_PAUSED
+from appliance.db.models.rollup import COUNTERS, EVERYBODY, TIMES, Dimension, Rollup, Unit
+from appliance.db.models.sender_account import BUILT_IN_MAILBOX_ID
+from appliance.health import Health, Status
+from appliance.services.alert_conditions import Seen
+from tests.factories import add_account, add_message
+from tests.fakes import FakeClock
+from tests.services.alerting import FAILED_BACKUP, Box
+
+
+@pytest.fixture
+def box(database: Database, clock: FakeClock) -> Box:
+    return Box(database, clock)
+
+
+def seen(box: Box) -> list[Seen]:
+    return box.conditions.look(box.clock())
+
+
+def account(box: Box, **overrides: Any) -> str:
+    return box.database.write(lambda session: add_account(session, **overrides))
+
+
+def count(box: Box, hours_ago: int = 0, **counts: int) -> None:
+    """Messages that ended in that hour."""
+    row: dict[str, Any] = dict.fromkeys((*COUNTERS, *TIMES), 0)
+    period = (box.clock() - timedelta(hours=hours_ago)).isoformat()[:13]
+    row |= {"unit": Unit.HOUR, "scope": EVERYBODY, "dimension": Dimension.TOTAL, "period": period, "value": ""} | counts
+    box.database.write(lambda session: Rollup.add(session, [row]))
+
+
+def test_a_box_that_is_well_shows_nothing(box: Box) -> None:
+    account(box, id=BUILT_IN_MAILBOX_ID, transport="mailbox")
+    account(box, daily_limit=100)
+    count(box, sent=1000)
+
+    assert seen(box) == []
+
+
+def test_an_account_whose_breaker_is_not_closed_is_broken(box: Box) -> None:
+    resting = account(box, breaker_until=box.clock() + timedelta(minutes=1), last_error="Login refused.")
+    account(box, breaker_until=box.clock(), active=False)
+
+    [one] = seen(box)
+
+    assert (one.kind, one.subject, one.bad, one.here) == ("account_broken", resting, True, False)
+    assert one.facts == {"name": "Shop", "error": "Login refused."}
+
+
+@pytest.mark.parametrize(("sent", "bad"), [(100, True), (96, False)])
+def test_an_account_is_exhausted_at_its_limit_and_not_well_until_there_is_room(box: Box, sent: int, bad: bool) -> None:
+    account(box, daily_limit=100, count=sent, count_date="2026-03-10")
+
+    [one] = seen(box)
+
+    assert (one.kind, one.bad) == ("account_exhausted", bad)
+    assert one.facts["until"] == "2026-03-11T00:00:00+00:00"
+
+
+def test_an_account_is_not_exhausted_by_what_it_sent_yesterday(box: Box) -> None:
+    account(box, daily_limit=100, count=100, count_date="2026-03-09")
+
+    assert seen(box) == []
+
+
+@pytest.mark.parametrize(
+    ("failed", "sent", "found"),
+    [(10, 30, [True]), (6, 34, [False]), (2, 38, []), (9, 10, [])],
+    ids=["many", "between", "few", "too few messages"],
+)
+def test_failures_count_by_their_part(box: Box, failed: int, sent: int, found: list[bool]) -> None:
+    count(box, failed=failed, sent=sent - 5)
+    count(box, hours_ago=1, sent=5)
+    count(box, hours_ago=2, failed=1000)
+
+    assert [one.bad for one in seen(box)] == found
+
+
+def test_a_message_that_is_due_for_long_is_seen(box: Box) -> None:
+    message = box.database.write(lambda session: add_message(session, due_at=box.clock() - timedelta(minutes=20)))
+
+    [one] = seen(box)
+
+    assert (one.kind, one.bad) == ("queue_age", True)
+    assert one.facts == {"message": message, "seconds": 1200}
+
+
+def test_while_a_person_has_paused_the_box_nothing_is_late(box: Box) -> None:
+    box.database.write(lambda session: add_message(session, due_at=box.clock() - timedelta(minutes=20)))
+    value = {"reason": "asked", "detail": "", "by": "alice"}
+    box.database.write(lambda session: Flag.put(session, SENDING_PAUSED, value, now=box.clock()))
+
+    assert seen(box) == []
+
+
+def test_a_disk_that_fills_up_is_seen_before_mail_is_refused(box: Box) -> None:
+    box.free_mb = 900
+
+    [one] = seen(box)
+
+    assert (one.kind, one.bad, one.here) == ("disk", True, True)
+    assert one.facts == {"free_mb": 900, "directory": "/var/lib/postroom"}
+
+
+def test_a_failed_backup_is_seen(box: Box) -> None:
+    box.backup = FAILED_BACKUP
+
+    [one] = seen(box)
+
+    assert (one.kind, one.facts["error"]) == ("backup", "The disk is full.")
+
+
+def test_a_failed_component_is_seen(box: Box) -> None:
+    box.health = [Health("worker", Status.FAILED, "No broker."), Health("monitor", Status.RUNNING)]
+
+    [one] = seen(box)
+
+    assert (one.kind, one.subject, one.bad) == ("component", "worker", True)
+
+
+def test_a_certificate_is_seen_while_mail_goes_through_its_server(box: Box) -> None:
+    near, far = box.clock() + timedelta(days=10), box.clock() + timedelta(days=40)
+    box.certificates_of = {"near.example": near, "far.example": far, "idle.example": near}
+    account(box, host="near.example", port=465, security="tls")
+    account(box, host="far.example", port=465, security="tls")
+    idle = account(box, host="idle.example", port=465, security="tls")
+    box.certificates.check()
+    box.database.write(lambda session: _deactivate(session, idle))
+
+    [one] = seen(box)
+
+    assert (one.kind, one.subject, one.facts["until"]) == ("certificate", "near.example:465", near.isoformat())
+
+
+def _deactivate(session: Session, account_id: str) -> None:
+    account = session.get(SenderAccount, account_id)
+    assert account is not None
+    account.active = False

@@ -1,0 +1,41 @@
+"""A sentence is looked up when it is said, and is English where nobody said otherwise."""
+
+from gettext import NullTranslations
+from threading import Thread
+
+from appliance import language
+
+
+class Shouting(NullTranslations):
+    def gettext(self, message: str) -> str:
+        return message.upper().replace("%(NAME)S", "%(name)s").replace("%(NUM)S", "%(num)s")
+
+    def ngettext(self, msgid1: str, msgid2: str, n: int) -> str:
+        return self.gettext(msgid1 if n == 1 else msgid2)
+
+
+def test_english_unless_somebody_speaks_otherwise() -> None:
+    assert language.gettext("It waits.") == "It waits."
+    language.speak(Shouting())
+    try:
+        assert language.gettext("It waits for %(name)s.", name="ann") == "IT WAITS FOR ann."
+        assert language.ngettext("%(num)s mail", "%(num)s mails", 2) == "2 MAILS"
+    finally:
+        language.be_plain()
+    assert language.ngettext("%(num)s mail", "%(num)s mails", 1) == "1 mail"
+
+
+def test_a_per_cent_sign_is_left_alone_where_there_are_no_facts() -> None:
+    assert language.gettext("100 % sent") == "100 % sent"
+
+
+def test_who_speaks_does_so_for_nobody_else() -> None:
+    heard: list[str] = []
+    language.speak(Shouting())
+    try:
+        other = Thread(target=lambda: heard.append(language.gettext("quiet")))
+        other.start()
+        other.join()
+    finally:
+        language.be_plain()
+    assert heard == ["quiet"]
