@@ -4,6 +4,7 @@ import argparse
 import json
 import os
 import platform
+import re
 import shutil
 import sqlite3
 import sys
@@ -13,7 +14,7 @@ from importlib import metadata
 from pathlib import Path
 
 from pydantic import SecretStr
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from appliance import __version__
@@ -25,7 +26,8 @@ from appliance.config.loader import Loaded
 from appliance.config.masking import REDACTED, masked
 from appliance.config.settings import SECTIONS, Settings
 from appliance.db.database_file import DatabaseFile
-from appliance.db.engine import is_memory, is_sqlite
+from appliance.db.engine import create_database_engine, is_memory, is_sqlite
+from appliance.db.migrations import current_revision
 from appliance.errors import ApplianceError, StartupError
 
 NAME = "doctor"
@@ -36,6 +38,7 @@ LOG_LINES = 200
 LOG_BYTES = 200_000
 SHORTEST_SECRET = 6  # what is shorter stands in too many words to be taken out of them
 MEGABYTE = 1024 * 1024
+TOKEN = re.compile(r"(\btoken=)[\w.-]+")  # of the setup link, which the log of a first start has
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -132,10 +135,15 @@ def _database(settings: Settings) -> Iterator[str]:
         yield "its URL cannot be read"
         return
     yield f"kind: {url.drivername}"
-    if not is_sqlite(url) or is_memory(url):
-        yield "no file; what the server says stands among the findings, and the counts under the running appliance"
-        return
-    path = Path(url.database or "")
+    if is_memory(url):
+        yield "in memory: it has the messages of one process, and no file"
+    elif is_sqlite(url):
+        yield from _file(Path(url.database or ""))
+    else:
+        yield from _server(url, settings)
+
+
+def _file(path: Path) -> Iterator[str]:
     if not path.exists():
         yield f"{path} is not there yet"
         return
@@ -145,6 +153,21 @@ def _database(settings: Settings) -> Iterator[str]:
     yield f"schema: {file_of_database.revision() or 'none'}"
     yield f"quick_check: {file_of_database.damage(thorough=False) or 'ok'}"
     yield f"messages: {json.dumps(file_of_database.messages_by_status(), sort_keys=True)}"
+
+
+def _server(url: URL, settings: Settings) -> Iterator[str]:
+    engine = create_database_engine(url.render_as_string(hide_password=False), settings.database)
+    try:
+        with engine.connect() as connection:
+            yield f"server: {'.'.join(map(str, engine.dialect.server_version_info or ()))}"
+            if url.get_backend_name() == "postgresql":
+                size = connection.exec_driver_sql("SELECT pg_database_size(current_database())").scalar_one()
+                yield f"size: {size / MEGABYTE:.1f} MB"
+            yield f"schema: {current_revision(engine) or 'none'}"
+            counts = connection.exec_driver_sql("SELECT status, count(*) FROM messages GROUP BY status")
+            yield f"messages: {json.dumps(dict(counts.tuples().all()), sort_keys=True)}"
+    finally:
+        engine.dispose()
 
 
 def _disk(settings: Settings) -> Iterator[str]:
@@ -177,6 +200,7 @@ def _without_secrets(text: str, settings: Settings) -> str:
     """The last line of defence: what a message of somebody else's may have quoted goes, too."""
     for secret in sorted(_secrets(settings), key=len, reverse=True):
         text = text.replace(secret, REDACTED)
+    text = TOKEN.sub(rf"\g<1>{REDACTED}", text)
     return "\n".join(map(masked, text.split("\n")))
 
 

@@ -1,7 +1,7 @@
 """`python run.py secrets rotate`: encrypts what is stored with a new key, while nothing runs.
 
-The file of the key holds both keys from before the first row is rewritten until after the last. So whenever this process
-dies, everything can be read; and whoever runs the command again finishes what was begun.
+The file of the key holds both keys from before the first row is rewritten until after the last. So whenever this
+process dies, everything can be read; and whoever runs the command again finishes what was begun.
 """
 
 import argparse

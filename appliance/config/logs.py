@@ -50,12 +50,16 @@ def configure(settings: LogSettings, stream: TextIO) -> None:
 
 
 def keep_file(settings: LogSettings, directory: Path) -> None:
-    """Has a file written too, in `directory` unless its path is absolute. Without one the log says why, and goes on."""
-    if not settings.file:
+    """Has a file written too, in `directory` unless its path is absolute. Without one the log says why, and goes on.
+
+    Comes after `configure`; where somebody else set up the logging of the process, as a test does, nothing happens.
+    """
+    outlets = _outlets()
+    if not settings.file or outlets is None:
         return
     path = directory / settings.file
     try:
-        _outlets().add(RotatingLogFile(path, settings), least=_number(settings.file_level))
+        outlets.add(RotatingLogFile(path, settings), least=_number(settings.file_level))
     except OSError as error:
         structlog.get_logger(__name__).warning("no log file is written", path=str(path), error=error.strerror)
 
@@ -63,12 +67,13 @@ def keep_file(settings: LogSettings, directory: Path) -> None:
 def settle() -> None:
     """Tells of lines that came again and again, as soon as their time is over. Cheap; call it now and then."""
     outlets = _outlets()
-    with outlets.held():
-        outlets.repeats.settle()
+    if outlets is not None:
+        with outlets.held():
+            outlets.repeats.settle()
 
 
-def _outlets() -> "_Outlets":
-    return next(handler for handler in logging.getLogger().handlers if isinstance(handler, _Outlets))
+def _outlets() -> "_Outlets | None":
+    return next((handler for handler in logging.getLogger().handlers if isinstance(handler, _Outlets)), None)
 
 
 def _set_least(level: int) -> None:

@@ -1,8 +1,8 @@
 """Waitress's connections, each of which has to get on: a client that dawdles gives way to those that do not.
 
 Waitress closes a connection on which nothing happened for a while, and listens no more once there are too many. So
-somebody who opens a thousand and sends a byte of a request now and then would have the whole box for as long as he likes.
-Here a head must be complete, a body come at a pace and an answer be fetched within times that single bytes do not
+somebody who opens a thousand and sends a byte of a request now and then would have the whole box for as long as they
+like. Here a head must be complete, a body come at a pace and an answer be fetched within times that single bytes do not
 prolong; and when there are too many connections, some that wait are closed instead of those that would come next.
 """
 
@@ -23,6 +23,7 @@ from waitress.utilities import RequestEntityTooLarge
 KILOBYTE = 1024
 MEGABYTE = 1024 * 1024
 LOOK_SECONDS = 1.0
+ACCEPTS_AT_ONCE = 32
 LARGEST_HEAD = 64 * KILOBYTE  # of a request line and its headers; browsers send a few KB
 
 log = structlog.get_logger(__name__)
@@ -148,9 +149,14 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
         """Waitress's own, by the clock on the wall; `_look` does it better."""
 
     def handle_accept(self) -> None:
-        if len(self.active_channels) >= self.patience.connections:
-            self._make_room()
-        super().handle_accept()
+        """Lets in several at once: a turn of the loop is long when it has a thousand connections to look at."""
+        for _ in range(ACCEPTS_AT_ONCE):
+            if len(self.active_channels) >= self.patience.connections:
+                self._make_room()
+            before = len(self.active_channels)
+            super().handle_accept()
+            if len(self.active_channels) == before:  # nobody else waits
+                return
 
     def _look(self, now: float) -> None:
         for channel in self.active_channels.values():

@@ -55,7 +55,7 @@ def _within_limits(changed: dict[str, int]) -> dict[str, int]:
     if any(not LOWEST <= priority <= HIGHEST for priority in changed.values()):
         raise WrongState(
             gettext(
-                "Priorities go from %(lowest)s to %(highest)s, and none is left. Edit the accounts to give them others.",
+                "Priorities go from %(lowest)s to %(highest)s and none is left. Edit the accounts to give them others.",
                 lowest=LOWEST,
                 highest=HIGHEST,
             )

@@ -20,7 +20,7 @@ from appliance.db.models import SenderAccount
 from appliance.db.types import new_id
 from appliance.errors import ApplianceError, NotFound
 from appliance.language import gettext
-from appliance.mail.transport import TransportError
+from appliance.mail.transport import Stage, TransportError
 from appliance.services import sender_accounts
 from appliance.services.permission import Permission, needs
 from appliance.services.sender_accounts import AccountForm, SenderAccounts
@@ -40,13 +40,17 @@ class TrialState(StrEnum):
 
 @dataclass(slots=True)
 class Trial:
-    """`dialogue` grows while the state is RUNNING; no line of it has a password. `account_id`: what became of it."""
+    """`dialogue` grows while the state is RUNNING; no line of it has a password. `account_id`: what became of it.
+
+    `login_refused`: it is the username or the password that is wrong.
+    """
 
     id: str
     form: AccountForm
     started_at: datetime
     state: TrialState = TrialState.RUNNING
     reason: str = ""
+    login_refused: bool = False
     dialogue: list[str] = field(default_factory=list)
     account_id: str = ""
 
@@ -102,7 +106,10 @@ class AccountTrials:
             with closing(self._transports.smtp(account)) as transport:
                 transport.check(trial.dialogue)
             self._make(trial)
-        except (TransportError, ApplianceError) as error:
+        except TransportError as error:
+            trial.login_refused = error.stage is Stage.AUTH
+            trial.state, trial.reason = TrialState.BAD, str(error)
+        except ApplianceError as error:
             trial.state, trial.reason = TrialState.BAD, str(error)
         except Exception:  # the outermost edge of a thread
             log.exception("a trial of a sender account broke off")

@@ -6,7 +6,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from appliance.db.models.alert import AlertKind
-from appliance.language import gettext
+from appliance.language import gettext, ngettext
 
 Facts = Mapping[str, Any]
 
@@ -86,10 +86,17 @@ def _disk(facts: Facts, _zone: ZoneInfo) -> str:
 
 
 def _component(facts: Facts, _zone: ZoneInfo) -> str:
-    said = gettext(
-        "The component %(name)s was started again %(restarts)s times within ten minutes.",
-        name=facts["name"],
-        restarts=facts["restarts"],
+    """With what it said of itself, which only one that is down has."""
+    name, restarts = facts["name"], facts["restarts"]
+    said = (
+        ngettext(
+            "The component %(name)s was started again once within ten minutes.",
+            "The component %(name)s was started again %(num)s times within ten minutes.",
+            restarts,
+            name=name,
+        )
+        if restarts
+        else gettext("The component %(name)s has failed.", name=name)
     )
     return f"{said} {facts['error']}".strip()
 

@@ -123,7 +123,6 @@ class Attachments:
             raise InvalidInput([FieldError(field, f"There is no attachment {attachment_id!r}. {remedy}", "not_found")])
         return StoredFile(found.filename, found.content_type, found.size, found.sha256, content_id)
 
-    @needs(Permission.OPERATE)
     def content(self, sha256: str) -> bytes:
         """Of a file that a message has. Raises AttachmentDamaged."""
         read = self._run_native(partial(self._read, sha256))

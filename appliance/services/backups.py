@@ -15,7 +15,7 @@ from appliance.clock import Clock
 from appliance.db.database import Database
 from appliance.db.models import AuditEntry, Flag
 from appliance.db.write import RunNative
-from appliance.errors import ApplianceError, StorageUnavailable
+from appliance.errors import ApplianceError, NotFound, StorageUnavailable
 from appliance.services import audit
 from appliance.services.backup_directory import BackupDirectory, KeptBackup
 from appliance.services.backup_making import BackupFailed, BackupMaker
@@ -37,6 +37,15 @@ class BackupRun:
     error: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class BackupProgress:
+    """Of the run that is at work: its stage, and how much of that is done (both 0: that is not known)."""
+
+    stage: str
+    done: int
+    total: int
+
+
 class Backups:
     """`run_native` keeps the work off the event loop."""
 
@@ -50,6 +59,7 @@ class Backups:
         self._clock = clock
         self._at_work = False
         self._stopping = False
+        self._progress = BackupProgress("", 0, 0)
         self._last: BackupRun | None = None  # also where a full disk keeps it from being written down
 
     def run(self) -> dict[str, Any]:
@@ -83,6 +93,24 @@ class Backups:
         except OSError as error:
             raise StorageUnavailable(f"The backups cannot be listed: {error.strerror}.") from error
 
+    @property
+    def progress(self) -> BackupProgress | None:
+        """None: no run is at work in this process."""
+        return self._progress if self._at_work else None
+
+    @needs(Permission.ADMINISTER)
+    def download(self, name: str) -> Path:
+        """Where one that is kept lies, for somebody to take a copy; it holds all secrets of the box.
+
+        Raises:
+            NotFound: there is no such backup.
+        """
+        if name not in {one.name for one in self.items()}:
+            raise NotFound("backup", name)
+        row = audit.entry("backup.downloaded", name, {}, self._clock())
+        self._database.write(lambda session: AuditEntry.note(session, row))
+        return self._directory.path / name
+
     def last_run(self) -> BackupRun | None:
         if self._last is not None:
             return self._last
@@ -91,6 +119,7 @@ class Backups:
         return None if flag is None else _read(flag.value)
 
     def _run(self) -> dict[str, Any]:
+        self._progress = BackupProgress("", 0, 0)
         now, began = self._clock(), time.monotonic()
         outcome = self._run_native(lambda: self._made(now))
         seconds = round(time.monotonic() - began, 1)
@@ -111,7 +140,8 @@ class Backups:
             return error
         return made
 
-    def _step(self, _stage: str, _done: int, _total: int) -> None:
+    def _step(self, stage: str, done: int, total: int) -> None:
+        self._progress = BackupProgress(stage, done, total)
         if self._stopping:
             raise BackupFailed("The appliance was stopped while the backup was made. The next start makes it.")
 

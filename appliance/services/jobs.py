@@ -17,6 +17,7 @@ from appliance.db.models.job import JobState
 from appliance.db.queries import jobs
 from appliance.db.types import new_id
 from appliance.errors import NotFound, WrongState
+from appliance.language import gettext
 from appliance.services import audit, idempotency
 from appliance.services.idempotency import Once
 from appliance.services.permission import Permission, needs
@@ -92,7 +93,7 @@ class Jobs:
             if job is None:
                 raise NotFound("job", job_id)
             if not Job.cancel(session, job_id, now=now):
-                raise WrongState(f"The job cannot be cancelled: it is {job.state} already.")
+                raise WrongState(_too_late(job.state))
             AuditEntry.note(session, row | {"detail": counts(job)})
 
         self._database.write(write)
@@ -144,6 +145,13 @@ class Jobs:
             return Made(job_id)
 
         return self._database.write(write)
+
+
+def _too_late(state: str) -> str:
+    return {
+        JobState.DONE: gettext("The job cannot be cancelled: it is done already."),
+        JobState.FAILED: gettext("The job cannot be cancelled: it is failed already."),
+    }.get(JobState(state), gettext("The job cannot be cancelled: it is cancelled already."))
 
 
 def counts(job: Job) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from appliance.db.database import Database
 from appliance.db.models import SenderAccount
 from appliance.db.queries import accounts, outgoing
 from appliance.errors import ContentRemoved, NotFound, WrongState
+from appliance.language import gettext
 from appliance.services.composition import CannotCompose, Composition
 
 
@@ -27,10 +28,12 @@ class RawMessages:
             if message is None:
                 raise NotFound("message", message_id)
             if message.content_removed:
-                raise ContentRemoved("The content of the message is no longer kept ([retention] in the configuration).")
+                raise ContentRemoved(
+                    gettext("The content of the message is no longer kept ([retention] in the configuration).")
+                )
             account = _account(session, message_id)
         if account is None:
-            raise WrongState("Who it comes from is not known yet: there is no sender account.")
+            raise WrongState(gettext("Who it comes from is not known yet: there is no sender account."))
         try:
             return self._composition.render(message, account)
         except CannotCompose as error:

@@ -13,14 +13,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import inspect
+from sqlalchemy import delete, inspect
 from sqlalchemy.orm import Session
 
 from appliance.clock import Clock
-from appliance.config import data_swap
+from appliance.config import browser_settings, data_swap
 from appliance.config.data_dir import LOCK_FILE, DataDirectory
 from appliance.db.database_file import DatabaseFile
-from appliance.db.models import AuditEntry, Flag
+from appliance.db.models import AuditEntry, Flag, UserSession
 from appliance.db.models.box import SENDING_PAUSED, PauseReason
 from appliance.errors import ApplianceError
 from appliance.services import audit
@@ -31,7 +31,7 @@ from appliance.services.backup_verifying import KEY, unpack, verify
 from appliance.services.workspace import PREFIX, workspace
 
 ASIDE = "before-restore-"
-STAY = (LOCK_FILE, "lost+found")
+STAY = (LOCK_FILE, browser_settings.FILE_NAME, "lost+found")
 STAY_BEGINNINGS = (ASIDE, PREFIX, ".probe-")
 
 
@@ -155,8 +155,11 @@ class Restore:
 def _pause(session: Session, *, now: datetime, backup_at: datetime, row: Mapping[str, Any]) -> None:
     value = {"reason": PauseReason.RESTORED, "backup_at": backup_at.isoformat()}
     Flag.put(session, SENDING_PAUSED, value, now=now)
-    if inspect(session.connection()).has_table(AuditEntry.__tablename__):  # not in backups of the first versions
+    there = inspect(session.connection())  # backups of the first versions have less
+    if there.has_table(AuditEntry.__tablename__):
         AuditEntry.note(session, row)
+    if there.has_table(UserSession.__tablename__):
+        session.execute(delete(UserSession))  # one that was ended since the backup must not come to life again
 
 
 def _give_to_owner_of(home: Path, place: Path) -> None:

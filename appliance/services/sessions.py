@@ -56,7 +56,7 @@ class Sessions:
             user_id=user_id,
             token_hash=_hash(token),
             address=address[: audit.LONGEST_ADDRESS],
-            device=device[:LONGEST_DEVICE],
+            device="".join(filter(str.isprintable, device))[:LONGEST_DEVICE],
             created_at=now,
             last_seen_at=now,
             expires_at=now + self._lifetime,

@@ -1,6 +1,6 @@
 """/flower/: Flower, for people who are signed in. It listens on its own port; this passes requests on and adds the
-password, so that one sign-in is enough. Flower at this prefix answers with addresses that keep it. Whoever may only look
-may only look here too (web/admin/rights.py): what changes something in Flower is sent by POST.
+password, so that one sign-in is enough. Flower at this prefix answers with addresses that keep it. Whoever may only
+look may only look here too (web/admin/rights.py): what changes something in Flower is sent by POST.
 """
 
 import base64

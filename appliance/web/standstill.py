@@ -1,6 +1,7 @@
 """Whether this box sends anything at all at the moment, for the explanations of messages that wait."""
 
 from appliance.health import Status
+from appliance.language import gettext
 from appliance.web.context import web
 
 NEEDED = ("dispatcher", "worker")
@@ -14,5 +15,9 @@ def reason() -> str:
     for part in web().telemetry.health():
         if part.name in NEEDED and part.status in (Status.FAILED, Status.STOPPED):
             because = f" ({part.detail.rstrip('.')})" if part.detail else ""
-            return f"the {part.name} does not run{because}. Whoever runs the appliance finds more under Status."
+            return gettext(
+                "the %(part)s does not run%(because)s. Whoever runs the appliance finds more under Status.",
+                part=part.name,
+                because=because,
+            )
     return ""

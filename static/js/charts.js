@@ -45,7 +45,7 @@
 
   const options = ({ stacked, sideways, sets, titles, labels }) => {
     const counts = { beginAtZero: true, stacked, ticks: { precision: 0, maxTicksLimit: 6 }, grid: {} };
-    const names = { stacked, ticks: { maxRotation: 0, autoSkip: !sideways }, grid: { display: false } };
+    const names = { stacked, ticks: { maxRotation: 0, autoSkip: !sideways, autoSkipPadding: 10 }, grid: { display: false } };
     if (sideways) names.ticks.callback = (place) => shortened(labels[place]);
     return {
       animation: still.matches ? false : { duration: 250 },

@@ -10,7 +10,7 @@
 
   const item = (kind, name, words) => {
     const line = document.createElement("li");
-    line.className = kind;
+    if (kind) line.className = kind;
     const code = document.createElement("code");
     code.textContent = name;
     line.append(code, ` ${words}`);

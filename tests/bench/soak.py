@@ -42,6 +42,7 @@ SETTINGS = {
     "DELIVERY_MAX_ATTEMPTS": "1000000",
     "DELIVERY_BREAKER_SECONDS": "1",
     "DELIVERY_BREAKER_MAX_SECONDS": "4",
+    "FLOWER_MAX_TASKS": "500",  # it keeps that many, of some 8 KB: what it has when it is warm must be all that it gets
     "LOG_LEVEL": "error",
 }
 
@@ -241,6 +242,8 @@ def _sample(appliance: Appliance, directory: Path) -> Sample:
     told.unlink(missing_ok=True)
     process.send_signal(signal.SIGUSR1)
     _wait_for(told.exists, 60)
+    if not told.exists():
+        raise SystemExit(f"the appliance does not answer: {appliance.log.read_text()[-2000:]}")
     temporary = [one for one in directory.rglob("*") if one.is_file() and one.name.startswith((".", "tmp"))]
     waiting = sum(count for status, count in _counts(appliance).items() if status not in ("sent", "failed"))
     return Sample(

@@ -1,11 +1,15 @@
 import os
+import re
 import shutil
 import stat
 from pathlib import Path
 
 import pytest
 
+from appliance.db.database import Database
 from appliance.main import main
+from tests.factories import add_message
+from tests.services_up import needs_postgres
 
 
 @pytest.fixture
@@ -15,7 +19,9 @@ def box(tmp_path: Path, migrated_file: Path) -> Path:
     (data_dir / "secrets").mkdir(parents=True)
     (data_dir / "secrets" / "local_token").write_text("token-in-a-file\n")
     shutil.copy(migrated_file, data_dir / "postroom.db")
-    (data_dir / "postroom.log").write_text("old line\nrefused bobby.tables@example.com with token-in-a-file\n")
+    (data_dir / "postroom.log").write_text(
+        "old line\nrefused bobby.tables@example.com with token-in-a-file\nat /setup?token=one-time\n"
+    )
     (tmp_path / "config.ini").write_text(
         "[web]\nport = 0\n[flower]\nport = 0\npassword = hunter2-hunter2\n"
         "[alerts]\nemail = alice.liddell@example.com\nurls = json://user:s3cret-part@example.com/token-of-apprise\n"
@@ -46,7 +52,15 @@ def test_configuration_tells_values_and_where_they_came_from(report: str) -> Non
 
 def test_no_secret_and_no_whole_address_is_in_it(report: str) -> None:
     assert "password = set  (config.ini, line 5)" in report
-    for secret in ("hunter2-hunter2", "token-in-a-file", "s3cret-part", "token-of-apprise", "bobby.tables", "liddell"):
+    for secret in (
+        "hunter2-hunter2",
+        "token-in-a-file",
+        "s3cret-part",
+        "token-of-apprise",
+        "bobby.tables",
+        "liddell",
+        "one-time",
+    ):
         assert secret not in report
     assert "refused b***@example.com with [redacted]" in report
 
@@ -109,3 +123,16 @@ def test_nothing_is_made_where_nothing_was(tmp_path: Path, capsys: pytest.Captur
 
     assert "is not there yet" in capsys.readouterr().out
     assert os.listdir(tmp_path) == ["config.ini"]
+
+
+@needs_postgres
+def test_database_on_a_server_is_told_of_too(
+    box: Path, postgres_database: Database, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    postgres_database.write(lambda session: add_message(session, "bobby.tables@example.com"))
+    monkeypatch.setenv("DATABASE_URL", postgres_database.url)
+
+    main(["doctor", "--config", str(box / "config.ini"), "-"])
+
+    told = capsys.readouterr().out.partition("\nDatabase\n")[2]
+    assert re.search(r"server: \d+\.\d+\nsize: [\d.]+ MB\nschema: \d{4}_\w+\nmessages: {\"queued\": 1}\n", told), told

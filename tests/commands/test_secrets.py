@@ -111,7 +111,7 @@ def test_an_appliance_starts_and_sends_with_a_rotation_half_done(box: Settings) 
         core = build_core(box, prepared_data_directory(box), database)
         core.services.sender_accounts.create(account_form(name="Later", username="shop", password="entered meanwhile"))
         with database.read() as session:
-            read = [core.transports._password(account) for account in accounts.by_priority(session)]  # noqa: SLF001
+            read = [core.transports._password(account) for account in accounts.by_priority(session)]
     finally:
         database.stop()
 

@@ -176,3 +176,12 @@ def test_closed_stream_is_no_error() -> None:
     stream.close()
 
     structlog.get_logger("a").error("nobody hears")
+
+
+def test_process_whose_log_was_set_up_by_somebody_else_has_nothing_to_settle(tmp_path: Path) -> None:
+    logging.getLogger().handlers[:] = []
+
+    logs.settle()
+    logs.keep_file(LogSettings(), tmp_path)
+
+    assert list(tmp_path.iterdir()) == []

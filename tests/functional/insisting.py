@@ -9,6 +9,8 @@ from tests.functional.mail import post_anyhow
 from tests.functional.processes import Appliance
 from tests.waiting import wait_until
 
+PATIENCE = 150.0  # seconds until the last post of each must have been answered
+
 
 class InsistingClients:
     """Post until told to stop; `accepted` has the id of each message by its recipient. Stop them while it runs."""
@@ -33,7 +35,8 @@ class InsistingClients:
             self._hopeless.set()
         self._enough.set()
         for thread in self._threads:
-            thread.join()
+            thread.join(PATIENCE)
+        assert failure is not None or not any(thread.is_alive() for thread in self._threads), "one is never answered"
 
     def post_more(self, count: int, timeout: float = 60) -> None:
         """Returns when that many more were accepted."""

@@ -1,79 +1,160 @@
-"""Makes the pictures in docs/images: `.venv/bin/python -m tests.functional.take_screenshots [DIRECTORY]`.
+"""Makes the pictures in docs/images: `.venv/bin/python -m tests.functional.take_screenshots [DIRECTORY] [--all]`.
 
-A real appliance with mail that went well, mail that did not, and a broken account; a real Chromium looks at it.
+`--all` takes every page there is, whole, on a desk and on a phone, light and dark, in every language: to be looked at
+before a release. A real appliance has something to show, and a real Chromium looks at it.
 """
 
-from gevent import monkey
+import argparse
+import itertools
+import re
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
 
-monkey.patch_all()
+from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 
-import sys  # noqa: E402
-import tempfile  # noqa: E402
-from pathlib import Path  # noqa: E402
+from appliance.web.app import assemble
+from tests.functional.browser import CHROMIUM, address, sign_in
+from tests.functional.processes import CHECKOUT, Appliance, running
+from tests.functional.story import ENVIRONMENT, Story, tell
+from tests.smtp_sink import SmtpSink
+from tests.webhook_receiver import WebhookReceiver
 
-from playwright.sync_api import Browser, sync_playwright  # noqa: E402
+SCREENS: dict[str, ViewportSize] = {"desk": {"width": 1280, "height": 800}, "phone": {"width": 390, "height": 844}}
+Colours = Literal["light", "dark"]
+COLOURS: tuple[Colours, ...] = ("light", "dark")
+LANGUAGES = ("en", "zh-CN")
+NO_PAGES = re.compile(r"/(html|raw|export|tail)\b|\.csv|/flower|/preview/")
+"""Addresses that answer with a file, with a part of a page, or with somebody else's page."""
+LARGEST = 150 * 1024
 
-from tests.functional.mail import add_account, message, post  # noqa: E402
-from tests.functional.processes import CHECKOUT, Appliance, running  # noqa: E402
-from tests.smtp_sink import SmtpSink  # noqa: E402
-from tests.waiting import wait_until  # noqa: E402
 
-CHROMIUM = "/usr/bin/chromium"
-WIDE, PHONE = {"width": 1280, "height": 800}, {"width": 390, "height": 844}
-PEOPLE = ("ann", "bob", "carol", "dave", "erin", "frank", "grace", "heidi")
+@dataclass(frozen=True)
+class Picture:
+    name: str
+    path: str
+    screen: str = "desk"
+    colours: Colours = "light"
+    language: str = "en"
+    whole: bool = False
+    """Of the whole page, also what one would scroll to."""
 
 
 def main() -> None:
-    pictures = Path(sys.argv[1]) if len(sys.argv) > 1 else CHECKOUT / "docs" / "images"
-    pictures.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as directory, SmtpSink() as sink, running(Path(directory)) as appliance:
-        shown = _tell_a_story(appliance, sink)
-        with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
-            _take(
-                browser, appliance, {"status": "/", "messages": "/messages", "message": f"/messages/{shown}"}, pictures
-            )
-            browser.close()
+    options = _options()
+    directory = Path(options.directory or CHECKOUT / "docs" / "images")
+    directory.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as stack:
+        place = stack.enter_context(tempfile.TemporaryDirectory())
+        sink, receiver = stack.enter_context(SmtpSink()), stack.enter_context(WebhookReceiver())
+        appliance = stack.enter_context(running(Path(place), ENVIRONMENT))
+        story = tell(appliance, sink, receiver.url)
+        browser = stack.enter_context(_chromium())
+        _wait_for_alerts(browser, appliance)
+        _take(browser, appliance, directory, list(_every(story) if options.all else _chosen(story)))
+    if not options.all:
+        _tell_of_large_ones(directory)
 
 
-def _tell_a_story(appliance: Appliance, sink: SmtpSink) -> str:
-    """Returns the id of a message with something to tell."""
-    sink.reply("RCPT", "550 5.1.1 no such user here", when=lambda words: "mallory" in words)
-    sink.reply("RCPT", "451 4.7.1 greylisted, try again later", when=lambda words: "victor" in words)
-    broken = add_account(appliance, sink, name="Old relay", email="old@example.com", port=9, priority=10)
-    add_account(appliance, sink, name="Shop", email="shop@example.com", daily_limit=40)
-    add_account(appliance, sink, name="Newsletter", email="news@example.com", daily_limit=25)
-    sent = [
-        post(appliance, f"{PEOPLE[number % 8]}@example.com", subject=f"Invoice {1000 + number}", tags=["invoice"])
-        for number in range(40)
+@contextmanager
+def _chromium() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=str(CHROMIUM),
+            args=["--no-sandbox", "--disable-gpu", "--no-proxy-server", "--disable-lcd-text"],
+        )
+        yield browser
+        browser.close()
+
+
+def _chosen(story: Story) -> Sequence[Picture]:
+    """Those that the documentation shows."""
+    compose = "/compose?to=ann@example.com&template=invoice&examples=1"
+    return [
+        Picture("status", "/"),
+        Picture("status-dark", "/", colours="dark"),
+        Picture("status-phone", "/", "phone"),
+        Picture("status-zh", "/", language="zh-CN"),
+        Picture("messages", "/messages"),
+        Picture("messages-phone", "/messages", "phone", "dark"),
+        Picture("message", f"/messages/{story.message}"),
+        Picture("compose", compose),
+        Picture("template", "/templates/invoice/edit"),
+        Picture("accounts", "/accounts"),
+        Picture("statistics", "/statistics"),
+        Picture("statistics-dark", "/statistics?by=account", colours="dark"),
+        Picture("log", "/logs"),
     ]
-    partial = post(
-        appliance,
-        "ann@example.com",
-        "mallory@example.com",
-        subject="Your order has been shipped",
-        html="<h1 style='color:#2b4fa3'>On its way</h1><p>Hello Ann, your order left our house <b>today</b>.</p>",
-        tags=["order"],
-    )
-    post(appliance, "victor@example.com", subject="Confirm your address", tags=["account"])
-    wait_until(lambda: message(appliance, partial)["status"] == "partially_sent", timeout=30)
-    wait_until(lambda: all(message(appliance, one)["status"] == "sent" for one in sent[-5:]), timeout=30)
-    assert broken
-    return partial
 
 
-def _take(browser: Browser, appliance: Appliance, paths: dict[str, str], pictures: Path) -> None:
-    for size, suffix in ((WIDE, ""), (PHONE, "-phone")):
-        page = browser.new_page(viewport=size)
-        page.goto(f"http://127.0.0.1:{appliance.port}/sign-in")
-        page.get_by_label("Name").fill("alice")
-        page.get_by_label("Password").fill("correct horse battery")
-        page.get_by_role("button", name="Sign in").click()
-        for name, path in paths.items():
-            page.goto(f"http://127.0.0.1:{appliance.port}{path}")
-            page.wait_for_load_state("networkidle")
-            page.screenshot(path=str(pictures / f"{name}{suffix}.png"), full_page=True)
-        page.close()
+def _every(story: Story) -> Iterator[Picture]:
+    for path in sorted({"/sign-in", *_paths(story)}):
+        for screen, colours, language in itertools.product(SCREENS, COLOURS, LANGUAGES):
+            name = f"{path.strip('/').replace('/', '-') or 'overview'}.{screen}.{colours}.{language}"
+            yield Picture(name, path, screen, colours, language, whole=True)
+
+
+def _paths(story: Story) -> Iterator[str]:
+    values = story.values()
+    for rule in assemble().url_map.iter_rules():
+        if "GET" not in (rule.methods or ()) or not rule.endpoint.startswith("admin."):
+            continue
+        if rule.arguments <= set(values) and not NO_PAGES.search(rule.rule):
+            yield re.sub(r"<(?:\w+:)?(\w+)>", lambda match: values[match.group(1)], rule.rule)
+
+
+def _take(browser: Browser, appliance: Appliance, directory: Path, pictures: Sequence[Picture]) -> None:
+    def looks(one: Picture) -> tuple[str, Colours, str]:
+        return one.screen, one.colours, one.language
+
+    for (screen, colours, language), some in itertools.groupby(sorted(pictures, key=looks), key=looks):
+        context = browser.new_context(
+            viewport=SCREENS[screen], color_scheme=colours, locale=language, reduced_motion="reduce"
+        )
+        page = context.new_page()
+        for picture in sorted(some, key=lambda one: one.path != "/sign-in"):  # while nobody is signed in
+            if picture.path != "/sign-in" and not context.cookies():
+                sign_in(page, appliance)
+            _take_one(page, appliance, picture, directory)
+        context.close()
+
+
+def _take_one(page: Page, appliance: Appliance, picture: Picture, directory: Path) -> None:
+    page.goto(address(appliance) + picture.path)
+    page.wait_for_load_state("networkidle")
+    if picture.name == "template":
+        page.locator("#made-subject", has_text="1041").wait_for()
+    page.screenshot(path=str(directory / f"{picture.name}.png"), full_page=picture.whole)
+    print(f"{picture.name}.png", flush=True)
+
+
+def _wait_for_alerts(browser: Browser, appliance: Appliance) -> None:
+    """Until the trouble of the story has lasted long enough to be one."""
+    page = browser.new_page()
+    sign_in(page, appliance)
+    for _ in range(60):
+        page.goto(f"{address(appliance)}/alerts")
+        if "Old relay" in page.locator("main").inner_text():
+            break
+        page.wait_for_timeout(1000)
+    page.close()
+
+
+def _tell_of_large_ones(directory: Path) -> None:
+    for path in sorted(directory.glob("*.png")):
+        if path.stat().st_size > LARGEST:
+            print(f"{path.name} has {path.stat().st_size // 1024} KB", file=sys.stderr)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Take pictures of the pages.")
+    parser.add_argument("directory", nargs="?", help="docs/images unless given")
+    parser.add_argument("--all", action="store_true", help="every page, on every screen, in all colours and languages")
+    return parser.parse_args()
 
 
 if __name__ == "__main__":

@@ -172,7 +172,7 @@ def _wait_for_rest(appliance: Appliance) -> None:
         counts = appliance.request("GET", "/api/v1/system", appliance.local_token())[1]["messages"]
         return {status: count for status, count in counts.items() if count and status != "sent"}
 
-    wait_until(lambda: time.sleep(0.05) or not unfinished(), timeout=30, message="not everything was sent")
+    wait_until(lambda: time.sleep(0.05) or not unfinished(), timeout=120, message="not everything was sent")
 
 
 def _wait_for_statistics(appliance: Appliance) -> None:
@@ -182,7 +182,7 @@ def _wait_for_statistics(appliance: Appliance) -> None:
         with closing(sqlite3.connect(appliance.data_dir / "postroom.db")) as database:
             return database.execute("SELECT count(*) FROM events").fetchone()[0]
 
-    wait_until(lambda: time.sleep(0.05) or not uncounted(), timeout=30, message="events are left uncounted")
+    wait_until(lambda: time.sleep(0.05) or not uncounted(), timeout=120, message="events are left uncounted")
 
 
 def _key_with_quota(appliance: Appliance) -> str:

@@ -5,7 +5,7 @@ from typing import Any
 
 from appliance.program import PROGRAM
 from tests.functional.conftest import MakeAppliance
-from tests.functional.mail import message, post, wait_for_status
+from tests.functional.mail import Gate, add_account, post, wait_for_status
 from tests.functional.processes import Appliance
 from tests.smtp_sink import SmtpSink
 from tests.waiting import wait_until
@@ -39,16 +39,20 @@ def test_nothing_is_reserved_at_rest(shared: Appliance) -> None:
     wait_until(lambda: _ask(shared, "reserved") == [])
 
 
-def test_active_shows_a_delivery_at_work(shared: Appliance, shared_sink: SmtpSink) -> None:
-    shared_sink.delay("END_OF_DATA", 4, times=1)
-    message_id = post(shared, "slow@example.com")
-    wait_until(lambda: message(shared, message_id)["status"] == "sending")
+def test_active_shows_a_delivery_at_work(start_appliance: MakeAppliance) -> None:
+    appliance, gate = start_appliance(), Gate()
+    gate.close()
+    with SmtpSink(on_message=gate) as sink:
+        add_account(appliance, sink)
+        message_id = post(appliance)
+        wait_until(lambda: gate.waiting)
 
-    [task] = _ask(shared, "active")
+        [task] = _ask(appliance, "active")
+        gate.open()
+        wait_for_status(appliance, message_id, "sent")
 
     assert task["name"] == SEND_TASK
     assert message_id in json.dumps(task)
-    wait_for_status(shared, message_id, "sent")
 
 
 def test_nobody_to_ask_is_one_line(make_appliance: MakeAppliance) -> None:

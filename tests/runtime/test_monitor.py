@@ -225,7 +225,7 @@ def test_tasks_page_fills_its_table(app: PostroomCelery, browser: Browser) -> No
 def test_broker_page_shows_our_queue(app: PostroomCelery, browser: Browser, worker: Worker) -> None:
     worker.stop(5)
     for number in range(3):
-        enqueue_claim(app, [f"msg_{number}"], "clm_1")
+        enqueue_claim(app, [f"msg_{number}"], f"clm_{number}")
 
     lengths = browser.get("/api/queues/length").json()
     page = browser.get("/broker").text
@@ -308,7 +308,7 @@ def test_history_outlives_a_restart(app: PostroomCelery, worker: Worker, make_mo
     first.start()
     browser = Browser(first.port)
     for number in range(5):
-        enqueue_claim(app, [f"msg_{number}"], "clm_1")
+        enqueue_claim(app, [f"msg_{number}"], f"clm_{number}")
     wait_until(lambda: len(browser.tasks()) == 5 and browser.states() == {"SUCCESS"})
     before = browser.tasks()
     assert first.stop(5)
@@ -331,7 +331,7 @@ def test_history_keeps_the_latest_tasks_only(
         monitor.start()
         browser = Browser(monitor.port)
         for number in range(5):
-            enqueue_claim(app, [f"msg_{number}"], "clm_1")
+            enqueue_claim(app, [f"msg_{number}"], f"clm_{round_}_{number}")
         wait_until(lambda: len(services.delivered) == 5 * round_ and browser.states() == {"SUCCESS"})  # noqa: B023
         assert monitor.stop(5)
 

@@ -106,9 +106,10 @@ class Page(HTMLParser):
         places = {
             name: given[name] for name in ("src", "href", "action", "formaction", "poster", "data") if name in given
         }
-        self.inline += [
-            place for place in places.values() if place.lower().lstrip().startswith(("javascript:", "data:"))
-        ]
+        if tag != "img" or not places.get("src", "").startswith("data:image/"):
+            self.inline += [
+                place for place in places.values() if place.lower().lstrip().startswith(("javascript:", "data:"))
+            ]
         loads = [place for name, place in places.items() if tag != "a" or name != "href"]
         self.foreign += [place for place in loads if place.startswith(("//", "http:", "https:"))]
         if tag == "form":
@@ -127,3 +128,20 @@ class Page(HTMLParser):
         if self._posts:
             self.without_token.append(self._posts)
         self._posts = ""
+
+
+class Form(HTMLParser):
+    """The names of what a page asks for, and its token."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.names: set[str] = set()
+        self.token = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = {name: value or "" for name, value in attrs}
+        if given.get("name") == "csrf_token":
+            self.token = self.token or given.get("value", "")
+        elif tag in ("input", "select", "textarea", "button") and given.get("name"):
+            self.names.add(given["name"])

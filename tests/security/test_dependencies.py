@@ -1,4 +1,4 @@
-"""No pinned package has a known vulnerability, as far as the database of OSV (https://osv.dev) knows and can be reached."""
+"""No pinned package has a known vulnerability, as far as the database of OSV (https://osv.dev) can be asked."""
 
 import json
 import os

@@ -8,7 +8,6 @@ import io
 import os
 import string
 from collections.abc import Callable
-from html.parser import HTMLParser
 from typing import Any
 
 import pytest
@@ -21,7 +20,8 @@ from werkzeug.test import TestResponse
 
 from appliance.bootstrap import Core
 from appliance.services.mail_reading import read
-from tests.security.filled import Filled, fill
+from appliance.web.api.field_errors import MOST_ERRORS
+from tests.security.filled import Filled, Form, fill
 from tests.web.conftest import ApiClient
 
 IN_CI = 1000
@@ -91,23 +91,6 @@ def check(answer: TestResponse) -> None:
     assert "Traceback (most recent" not in text or answer.mimetype != "text/html"
     assert "root:x:0:0" not in text
     event(f"answered {answer.status_code // 100}xx")
-
-
-class Form(HTMLParser):
-    """The names of what a page asks for, and its token."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.names: set[str] = set()
-        self.token = ""
-        self.feed(text)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        given = {name: value or "" for name, value in attrs}
-        if given.get("name") == "csrf_token":
-            self.token = self.token or given.get("value", "")
-        elif tag in ("input", "select", "textarea", "button") and given.get("name"):
-            self.names.add(given["name"])
 
 
 def forms(app: Flask, alice: FlaskClient, filled: Filled) -> tuple[str, list[str]]:
@@ -304,3 +287,38 @@ def test_any_mail_can_be_looked_at(headers: list[tuple[str, str]], body: bytes) 
     mail = read(head + b"\r\n" + body)
 
     assert all("\0" not in attachment.filename for attachment in mail.attachments)
+
+
+WRONG = {f"wrong{number}": number for number in range(100)}
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("messages", {f"wrong{number}": number for number in range(200_000)}),
+        ("templates", {f"wrong{number}": number for number in range(200_000)}),
+        ("messages", {"to": [WRONG] * 1000, "subject": "Hello", "text": "Hello"}),
+    ],
+    ids=["message", "template", "recipients"],
+)
+def test_wrong_fields_are_named_only_as_far_as_that_holds_nobody_up(api: ApiClient, path: str, body: Any) -> None:
+    answer = api.post(f"/api/v1/{path}", body)
+
+    assert answer.status_code == 422
+    assert 0 < len(answer.get_json()["errors"]) <= MOST_ERRORS
+
+
+NESTED = [
+    "[" * 100_000,
+    '{"a":' * 100_000,
+    '{"metadata":' + "[" * 50_000 + "]" * 50_000 + "}",
+    '{"to":' + "9" * 100_000,
+]
+
+
+@pytest.mark.parametrize("body", NESTED, ids=["lists", "objects", "closed", "number"])
+def test_json_that_is_nested_deeply_is_refused(api: ApiClient, body: str) -> None:
+    for path in ("messages", "messages/batch", "templates", "accounts"):
+        answer = api._open("POST", f"/api/v1/{path}", {"data": body, "content_type": "application/json"})
+
+        assert answer.status_code in (400, 422), path

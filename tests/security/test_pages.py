@@ -1,12 +1,13 @@
 """Rules that hold for every page there is: these tests walk over the map of routes, so a new page is among them."""
 
 import pytest
-from flask import Flask
+from flask import Flask, render_template_string
 from flask.testing import FlaskClient
+from flask_babel import lazy_gettext
 from werkzeug.test import TestResponse
 
 from appliance.bootstrap import Core
-from tests.security.filled import SCRIPTING, Filled, Page, fill
+from tests.security.filled import SCRIPTING, Filled, Form, Page, fill
 from tests.web.conftest import ApiClient, MakePerson, Parts
 
 HTML = {"Accept": "text/html"}
@@ -37,7 +38,7 @@ def test_all_pages_are_walked_over(app: Flask, alice: FlaskClient, filled: Fille
     assert len(answers) > 30
     refused = {endpoint: answer.status_code for endpoint, answer in answers if answer.status_code not in (200, 302)}
     assert set(refused.values()) <= {404}, refused
-    assert len(refused) < 5, refused
+    assert len(refused) < len(answers) / 5, refused
 
 
 def test_the_policy_of_every_page_is_strict(app: Flask, alice: FlaskClient, filled: Filled) -> None:
@@ -64,6 +65,26 @@ def test_no_page_carries_a_script_or_style_of_its_own_or_loads_anything_foreign(
             assert page.inline == [], endpoint
             assert page.foreign == [], endpoint
             assert SCRIPTING not in answer.text, endpoint
+
+
+def test_what_somebody_typed_is_escaped_in_what_is_said_of_it(app: Flask, alice: FlaskClient, filled: Filled) -> None:
+    named = ("to", "cc", "bcc", "name", "address", "email", "url", "slug", "subject", "host", "tags", "allowed_from")
+    token = Form(alice.get("/suppressions").text).token
+    for rule, path in filled.pages(app, "POST"):
+        if rule.endpoint != "sign_in.sign_out":
+            fields = dict.fromkeys(named, SCRIPTING) | {"csrf_token": token}
+
+            answer = alice.post(path, data=fields, headers=HTML)
+
+            if answer.mimetype == "text/html" and not answer.headers["Content-Security-Policy"].startswith(OF_MAIL):
+                assert SCRIPTING not in answer.text, rule
+
+
+def test_a_text_that_is_translated_late_is_escaped(app: Flask) -> None:
+    with app.test_request_context():
+        text = lazy_gettext("%(what)s is no address", what=SCRIPTING)
+
+        assert SCRIPTING not in render_template_string("{{ text }} {{ [text] | join }} {{ text ~ '' }}", text=text)
 
 
 def test_every_answer_tells_browsers_what_it_is_and_who_may_frame_it(
@@ -107,6 +128,17 @@ def test_a_token_of_somebody_else_is_refused(
 
     for rule, path in filled.pages(app, "POST"):
         assert alice.post(path, data={"csrf_token": token}, headers=HTML).status_code == 400, rule
+
+
+@pytest.mark.parametrize(
+    "part", ["Content-Disposition:", "Content-Disposition: form-data", "Content-Disposition: x; a=b"]
+)
+def test_a_field_without_a_name_is_refused(client: FlaskClient, part: str) -> None:
+    answer = client.post(
+        "/sign-in", data=f"--x\r\n{part}\r\n\r\nabc\r\n--x--\r\n", content_type="multipart/form-data; boundary=x"
+    )
+
+    assert answer.status_code == 400
 
 
 def test_whoever_is_not_signed_in_sees_no_page_but_the_open_ones(

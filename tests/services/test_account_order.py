@@ -54,5 +54,5 @@ def test_room_is_made_below_as_well() -> None:
 @pytest.mark.parametrize(("move", "end"), [(moved_up, HIGHEST), (moved_down, LOWEST)])
 def test_without_a_priority_left_it_says_what_to_do(move: object, end: int) -> None:
     assert callable(move)
-    with pytest.raises(WrongState, match="give them others"):
+    with pytest.raises(WrongState, match="to give them others"):
         move([("a", end), ("b", end)], "b" if end == HIGHEST else "a")

@@ -30,6 +30,16 @@ def test_every_kind_has_words(kind: AlertKind) -> None:
     assert "%" not in said[0].replace("25 % of", "")
 
 
+@pytest.mark.parametrize(
+    ("restarts", "words"),
+    [(0, "has failed. No broker."), (1, "again once within ten minutes."), (3, "again 3 times within ten minutes.")],
+)
+def test_a_component_that_is_down_says_so_however_often_it_was_started(restarts: int, words: str) -> None:
+    facts = FACTS[AlertKind.COMPONENT] | {"restarts": restarts}
+
+    assert words in alert_words.sentence(AlertKind.COMPONENT, facts, BERLIN)
+
+
 def test_moments_are_those_of_the_zone() -> None:
     kind = AlertKind.BACKUP
 

@@ -2,12 +2,15 @@
 
 from dataclasses import replace
 
+import gevent
 import pytest
+from sqlalchemy import update
 
 from appliance.db.database import Database
+from appliance.db.models import SenderAccount
 from appliance.errors import Forbidden
 from appliance.services import audit
-from appliance.services.audit import Actor
+from tests.factories import add_account
 from tests.fakes import FakeClock
 from tests.services.alerting import BOTH, FAILED_BACKUP, Box
 
@@ -135,6 +138,28 @@ def test_boxes_on_one_database_share_what_is_shared_and_nothing_else(box: Box) -
     assert (box.kinds, other.kinds, other.told) == (["disk"], [], [])
 
 
+@pytest.mark.postgres
+def test_on_a_database_server_two_boxes_raise_what_they_share_once(
+    postgres_database: Database, clock: FakeClock
+) -> None:
+    broken = {"breaker_until": clock(), "breaker_failures": 1, "last_error": "No answer."}
+    postgres_database.write(lambda session: add_account(session, **broken))
+    boxes = [Box(postgres_database, clock, box_id=f"box{number}") for number in range(2)]
+    for _ in range(10):
+        clock.advance(seconds=15)
+        for box in boxes:
+            box.timer.seconds += 15
+        gevent.joinall([gevent.spawn(box.alerts.turn) for box in boxes], raise_error=True)
+
+    assert [box.kinds for box in boxes] == [["account_broken"]] * 2
+    assert len(boxes[0].told) + len(boxes[1].told) == 1
+
+    postgres_database.write(lambda session: session.execute(update(SenderAccount).values(breaker_until=None)) and None)
+    boxes[0].after(330)
+    assert [box.kinds for box in boxes] == [[], []]
+    assert len(boxes[0].past()) == 1
+
+
 def test_without_ways_nothing_is_told_and_alerts_are_shown(database: Database, clock: FakeClock) -> None:
     silent = type(BOTH)()
     box = Box(database, clock, silent)
@@ -160,7 +185,6 @@ def test_old_alerts_go_after_a_year(box: Box) -> None:
 
 def test_only_administrators_have_a_test_sent(box: Box) -> None:
     operator = replace(audit.SYSTEM, role="operator")
-    assert isinstance(operator, Actor)
 
     with audit.act_as(operator), pytest.raises(Forbidden):
         box.alerts.test()

@@ -158,7 +158,7 @@ def test_the_only_account_rests_after_an_error(chain: Chain, sink: SmtpSink) -> 
         message,
         "rests after an error",
         "account suspended",
-        "so it is held until 13:00 today",
+        "so it is held until 13:01 today",
         "mend the account",
     )
     says(chain, pinned, "The sender account 'Shop', which is the only one that it may use, rests after an error")

@@ -1,9 +1,12 @@
+import re
 from datetime import timedelta
+from gettext import NullTranslations
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 
+from appliance import language
 from appliance.db.models import Message, Recipient, SenderAccount
 from appliance.db.models.message import MessageStatus, Reason
 from appliance.services.explanation import Scene, explain
@@ -149,3 +152,30 @@ def test_every_state_has_a_sentence_whatever_the_reason(status: str, reason: str
 )
 def test_moment_is_told_in_the_zone_of_the_appliance(due: timedelta, words: str) -> None:
     assert words in explain(scene("scheduled", due_at=NOON + due))
+
+
+class Marking(NullTranslations):
+    """Puts a mark around whatever it is asked for."""
+
+    def gettext(self, message: str) -> str:
+        return f"«{message}»"
+
+    def ngettext(self, msgid1: str, msgid2: str, n: int) -> str:
+        return f"«{msgid1 if n == 1 else msgid2}»"
+
+
+@pytest.mark.parametrize(("status", "reason", "fields", "parts"), CASES)
+def test_nothing_of_it_is_said_without_asking_for_its_translation(
+    status: str, reason: str, fields: dict[str, Any], parts: tuple[str, ...]
+) -> None:
+    del parts
+    language.speak(Marking())
+    try:
+        said = explain(scene(status, reason, **fields))
+    finally:
+        language.be_plain()
+
+    left = said
+    while (fewer := re.sub(r"«[^«»]*»", "", left)) != left:
+        left = fewer
+    assert left.strip() == ""

@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
+from appliance.config import browser_settings
 from appliance.config.vault import Vault
-from appliance.db.models import AuditEntry, Flag
+from appliance.db.models import AuditEntry, Flag, User, UserSession
 from appliance.db.models.audit_entry import ActorKind
 from appliance.db.models.box import SENDING_PAUSED, PauseReason
+from appliance.db.queries import access
 from appliance.db.queries import box as box_queries
 from appliance.services import audit
 from appliance.services.audit import Actor
@@ -63,6 +65,33 @@ def test_restored_box_is_paused_and_says_of_which_backup_it_is(box: DataBox) -> 
 
     pause = box.read(box_queries.pause)
     assert (pause.reason, pause.backup_at, pause.since) == (PauseReason.RESTORED, made_at, box.clock())
+
+
+def test_nobody_is_signed_in_on_a_restored_box(box: DataBox) -> None:
+    box.write(lambda session: session.add(User(id="usr_1", name="ann", password_hash="", created_at=box.clock())))
+    signed_in = UserSession(
+        id="ses_1",
+        user_id="usr_1",
+        token_hash="x",
+        created_at=box.clock(),
+        last_seen_at=box.clock(),
+        expires_at=box.clock(),
+    )
+    box.write(lambda session: session.merge(signed_in) and None)
+    archive = box.back_up()
+
+    box.restore().restore(archive)
+
+    assert box.read(lambda session: access.sessions_of(session, "usr_1")) == []
+
+
+def test_what_was_chosen_in_the_browser_for_this_box_stays(box: DataBox) -> None:
+    archive = box.back_up()
+    browser_settings.write(box.directory, {("appliance", "timezone"): "Asia/Tokyo"})
+
+    box.restore().restore(archive)
+
+    assert browser_settings.read(box.directory) == {("appliance", "timezone"): "Asia/Tokyo"}
 
 
 def test_what_was_there_before_is_kept_aside(box: DataBox) -> None:

@@ -2,6 +2,7 @@ from typing import Any
 
 from appliance.db.models import TemplateVersion
 from appliance.services import template_diff
+from appliance.services.template_diff import Row, RowKind
 from tests.services.templates import template_form
 
 
@@ -36,3 +37,23 @@ def test_very_long_part_is_cut() -> None:
     parts = template_diff.between(version(1, text=""), version(2, text=long))
 
     assert "(2000 more lines)" in parts["text"]
+
+
+def test_lines_stand_beside_each_other_with_their_numbers() -> None:
+    before = "\n".join(f"line {number}" for number in range(20))
+    after = before.replace("line 2\n", "line two\n").replace("line 15\n", "")
+
+    rows = template_diff.side_by_side(version(1, text=before), version(2, text=after))["text"]
+
+    assert [(row.old_number, row.old, row.new_number, row.new) for row in rows if row.kind is RowKind.CHANGED] == [
+        (3, "line 2", 3, "line two")
+    ]
+    assert [(row.old, row.new) for row in rows if row.kind is RowKind.REMOVED] == [("line 15", None)]
+    assert [row.kind for row in rows].count(RowKind.GAP) == 1
+    assert Row(RowKind.SAME, 17, "line 16", 16, "line 16") in rows
+
+
+def test_lines_that_were_not_there_have_no_other_side() -> None:
+    rows = template_diff.side_by_side(version(1), version(2, text="one"))["text"]
+
+    assert rows == [Row(RowKind.ADDED, None, None, 1, "one")]

@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import event
 from standardwebhooks import Webhook
 from structlog.testing import capture_logs
 
@@ -325,6 +326,7 @@ def test_all_of_it_works_on_postgresql(postgres_database: Database, clock: FakeC
     assert replayed == 1
     with postgres_database.read() as session:
         assert session.get(WebhookEndpoint, gone.id) is None
+        assert webhook_queue.backlog(session, 10) == (0, None)
 
 
 def test_receiver_that_asks_for_time_gets_it(hooks: Hooks, receiver: WebhookReceiver) -> None:
@@ -391,3 +393,28 @@ def test_backlog_is_told_with_its_oldest(hooks: Hooks, receiver: WebhookReceiver
     hooks.turn()
     with hooks.database.read() as session:
         assert webhook_queue.backlog(session, 100) == (0, None)
+
+
+def test_backlog_of_many_is_told_by_indexes_alone(hooks: Hooks, receiver: WebhookReceiver) -> None:
+    hooks.add_deliveries(3, hooks.endpoint(receiver).id)
+    asked: list[tuple[str, Any]] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+        asked.append((statement, parameters))
+
+    with hooks.database.read() as session:
+        event.listen(session.get_bind(), "before_cursor_execute", note)
+        webhook_queue.backlog(session, 100)
+        event.remove(session.get_bind(), "before_cursor_execute", note)
+        connection = session.connection()
+        plans = [
+            " / ".join(
+                str(step[3]) for step in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
+            )
+            for statement, parameters in asked
+        ]
+
+    count, oldest = plans
+    assert "INDEX ix_webhook_deliveries_due" in count
+    assert "INDEX ix_webhook_deliveries_state (endpoint_id=? AND state=?)" in oldest
+    assert "SCAN webhook_deliveries" not in oldest

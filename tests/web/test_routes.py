@@ -19,6 +19,8 @@ OPEN = {
     "setup.submit",
     "sign_in.show",
     "sign_in.submit",
+    "sign_in.code",
+    "sign_in.submit_code",
     "sign_in.sign_out",
     "health.show",
     "health.live",

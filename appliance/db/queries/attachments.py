@@ -3,10 +3,12 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from appliance.db.models import Attachment, MessageAttachment
+from appliance.db.models import ApiKey, Attachment, MessageAttachment
+
+MOST_USES = 100
 
 
 def one(session: Session, attachment_id: str, *, api_key_id: str | None, now: datetime) -> Attachment | None:
@@ -40,3 +42,29 @@ def needed(session: Session, sha256s: Iterable[str], *, now: datetime) -> set[st
         MessageAttachment.sha256.in_(wanted), MessageAttachment.removed_at.is_(None)
     )
     return {*session.scalars(uploaded.distinct()), *session.scalars(used.distinct())}
+
+
+def page(
+    session: Session, *, now: datetime, before: str | None = None, limit: int = 50, q: str = ""
+) -> tuple[Sequence[Attachment], str | None]:
+    """Uploads that can be named, the newest first, with the id to go on from. `q`: a part of the name."""
+    query = select(Attachment).where(Attachment.expires_at > now).order_by(Attachment.id.desc()).limit(limit + 1)
+    if before:
+        query = query.where(Attachment.id < before)
+    if q:
+        query = query.where(func.lower(Attachment.filename).contains(q.lower(), autoescape=True))
+    found = session.scalars(query).all()
+    items = found[:limit]
+    return items, items[-1].id if len(found) > limit else None
+
+
+def uses(session: Session, sha256: str) -> int:
+    """How many messages have that file: at most one more than MOST_USES is counted."""
+    some = select(MessageAttachment.id).where(MessageAttachment.sha256 == sha256).limit(MOST_USES + 1).subquery()
+    return session.scalar(select(func.count()).select_from(some)) or 0
+
+
+def uploaders(session: Session, api_key_ids: Iterable[str | None]) -> dict[str, str]:
+    """The names of the API keys that uploaded something, by id. What a person uploaded has none."""
+    wanted = {one for one in api_key_ids if one is not None}
+    return {row.id: row.name for row in session.execute(select(ApiKey.id, ApiKey.name).where(ApiKey.id.in_(wanted)))}

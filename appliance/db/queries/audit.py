@@ -68,6 +68,18 @@ def _actions_of(session: Session, noun: str) -> Iterator[str]:
         yield action
 
 
+def one(session: Session, entry_id: str) -> AuditEntry | None:
+    return session.get(AuditEntry, entry_id)
+
+
+def actions(session: Session) -> Sequence[str]:
+    """Those that there are entries of. Steps from one to the next: reading all entries would take long."""
+    first = select(func.min(AuditEntry.action).label("action")).cte("actions", recursive=True)
+    following = select(func.min(AuditEntry.action)).where(AuditEntry.action > first.c.action).scalar_subquery()
+    steps = first.union_all(select(following).where(first.c.action.is_not(None)))
+    return session.scalars(select(steps.c.action).where(steps.c.action.is_not(None))).all()
+
+
 def _conditions(filters: AuditFilters) -> list[ColumnElement[bool]]:
     conditions: list[ColumnElement[bool]] = []
     if filters.actor:

@@ -92,7 +92,8 @@ def backlog(session: Session, most: int) -> tuple[int, datetime | None]:
     some = select(WebhookDelivery.id).where(WebhookDelivery.due_at.is_not(None)).limit(most).subquery()
     of_endpoint = (WebhookDelivery.endpoint_id == WebhookEndpoint.id, WebhookDelivery.state == DeliveryState.PENDING)
     first = select(func.min(WebhookDelivery.id)).where(*of_endpoint).correlate(WebhookEndpoint).scalar_subquery()
-    oldest = select(func.min(WebhookDelivery.created_at)).where(WebhookDelivery.id.in_(select(first)))
+    firsts = select(first).select_from(WebhookEndpoint)
+    oldest = select(func.min(WebhookDelivery.created_at)).where(WebhookDelivery.id.in_(firsts))
     return session.scalar(select(func.count()).select_from(some)) or 0, session.scalar(oldest)
 
 

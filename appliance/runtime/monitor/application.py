@@ -84,7 +84,7 @@ class MonitorApplication(Flower):  # type: ignore[misc]  # Flower has no types
     def get_handler_delegate(
         self, request: HTTPServerRequest, target_class: type[RequestHandler], *rest: Any, **options: Any
     ) -> Any:
-        return super().get_handler_delegate(request, _guarded(target_class), *rest, **options)
+        return super().get_handler_delegate(request, _guarded(target_class), *rest, **options)  # type: ignore[arg-type]
 
     def share(self, other: "MonitorApplication") -> None:
         """Knows the same workers as `other`."""

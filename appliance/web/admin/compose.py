@@ -10,7 +10,8 @@ from flask_login import current_user
 
 from appliance.db.models import Attachment
 from appliance.db.models.message import Priority
-from appliance.db.queries import accounts, attachments, templates
+from appliance.db.queries import accounts, attachments, messages, templates
+from appliance.db.queries.messages import Detail
 from appliance.errors import FieldError, IdempotencyKeyReused, InvalidInput, LimitReached, NotFound, Unavailable
 from appliance.services import intake
 from appliance.services.attachments import StoredFile
@@ -32,11 +33,17 @@ REMOVE = "remove:"
 
 @blueprint.get("")
 def index() -> str:
-    """`?to=`, `?subject=` and `?template=` fill it in; `?examples=1` fills in the variables of the template."""
+    """`?to=`, `?subject=` and `?template=` fill it in; `?examples=1` fills in the variables of the template.
+
+    `?copy=` names a message to begin from.
+    """
     form = ComposeForm(formdata=None)
     for name in ("to", "subject", "template", "account"):
         form[name].data = request.args.get(name, "")[:998]
     form.renew()
+    if request.args.get("copy"):
+        form.copy(_detail(request.args["copy"]))
+        notice("message_copied")
     draft = Draft(form, variable_fields(_declared(form), examples="examples" in request.args))
     return _page(draft, [])
 
@@ -97,6 +104,14 @@ def _preview(draft: Draft, uploads: list[Attachment]) -> str:
     return _page(draft, uploads, preview=result, made=filled)
 
 
+def _detail(message_id: str) -> Detail:
+    with web().read() as session:
+        found = messages.detail(session, message_id)
+    if found is None:
+        raise NotFound("message", message_id)
+    return found
+
+
 def _declared(form: ComposeForm) -> list[Variable]:
     """The variables of the chosen template; one that is gone is said to be."""
     slug = form.template.data
@@ -123,8 +138,12 @@ def _uploads(form: ComposeForm, pressed: str) -> list[Attachment]:
         except InvalidInput as error:
             words = [f"{file.filename}: {one.message}" for one in error.errors]
             form.files.errors = [*form.files.errors, *words]
+        except (LimitReached, Unavailable) as error:
+            form.files.errors = [*form.files.errors, f"{file.filename}: {error}"]
     with web().read() as session:
         found = [attachments.one(session, one, api_key_id=None, now=web().clock()) for one in ids]
+    if None in found:
+        form.files.errors = [*form.files.errors, _("A file that was attached has expired. Add it again.")]
     return [one for one in found if one is not None]
 
 

@@ -11,6 +11,7 @@ from flask_babel import lazy_gettext as _
 from wtforms import HiddenField, MultipleFileField, SelectField, StringField, TextAreaField
 
 from appliance.db.models.message import Priority
+from appliance.db.queries.messages import Detail
 from appliance.errors import FieldError, InvalidInput
 from appliance.services.attachments import StoredFile
 from appliance.services.intake import Address
@@ -53,6 +54,17 @@ class ComposeForm(Form):
     def renew(self) -> None:
         """What is sent from here on is another message."""
         self.token.data = secrets.token_urlsafe(16)
+
+    def copy(self, detail: Detail) -> None:
+        """What a message says and whom it was for; its attachments are not taken along."""
+        message, body = detail.message, detail.body
+        for kind in RECIPIENTS:
+            those = [Address(one.email, one.name) for one in detail.recipients if one.kind == kind]
+            self[kind].data = ", ".join(map(compose_parts.written_address, those))
+        if message.sender_email:
+            self.sender.data = compose_parts.written_address(Address(message.sender_email, message.sender_name))
+        self.subject.data, self.tags.data = message.subject, ", ".join(message.tags)
+        self.text.data, self.html.data = (body.text or "", body.html or "") if body else ("", "")
 
 
 @dataclass

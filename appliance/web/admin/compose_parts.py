@@ -35,6 +35,12 @@ def address(text: str) -> Address:
         ) from error
 
 
+def written_address(address: Address) -> str:
+    """As `addresses` reads it."""
+    name = address.name.replace("\\", "").replace('"', "")
+    return f'"{name}" <{address.email}>' if name else address.email
+
+
 def tags(text: str) -> tuple[str, ...]:
     """Apart by commas."""
     found = tuple(dict.fromkeys(_pieces(re.compile(","), text)))

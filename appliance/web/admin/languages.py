@@ -4,6 +4,8 @@ from typing import Any
 
 from flask import Blueprint, Flask, redirect, request
 from flask_babel import Babel, get_locale, get_translations
+from flask_babel.speaklater import LazyString
+from markupsafe import Markup, escape
 
 from appliance import language
 from appliance.web.admin.identity import safe_next
@@ -23,6 +25,7 @@ PLAIN = ("/api/", "/metrics", "/health", "/static/", "/assets/", "/flower/")
 
 def register(app: Flask) -> None:
     app.config["BABEL_TRANSLATION_DIRECTORIES"] = "admin/translations"
+    LazyString.__html__ = _escaped
     Babel(app, locale_selector=_chosen, timezone_selector=lambda: web().zone.key)
     app.register_blueprint(blueprint)
     app.before_request(_speak)
@@ -30,6 +33,11 @@ def register(app: Flask) -> None:
     app.add_template_global(lambda: LANGUAGES, "all_languages")
     app.add_template_global(_spoken, "language")
     app.add_template_global(lambda: TAGS[_spoken()], "language_tag")
+
+
+def _escaped(late: LazyString) -> Markup:
+    """A text that is translated late. The library calls it HTML, but it may name what somebody typed."""
+    return escape(str(late))
 
 
 @blueprint.post("/language")

@@ -1,6 +1,8 @@
 """/messages/bulk: what an action would do to the messages that were picked, or to all that match; then the job."""
 
 import secrets
+from dataclasses import asdict, dataclass
+from datetime import datetime
 from http import HTTPStatus
 from typing import Any
 
@@ -11,6 +13,7 @@ from werkzeug.datastructures import MultiDict
 from appliance.db.models.message_sets import SetAction
 from appliance.db.queries.message_filters import Filters
 from appliance.errors import NotFound
+from appliance.services import intake
 from appliance.services.bulk import MOST_IDS, BulkRequest
 from appliance.services.idempotency import Once, hash_of
 from appliance.web.admin.counting import countings
@@ -23,49 +26,74 @@ ALL = "all"
 LONGEST_ID = 40
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """`ids` None: all that match are meant, of those that had come in `as_of` a moment."""
+
+    action: SetAction
+    filters: MessageFilters
+    ids: tuple[str, ...] | None
+    as_of: datetime | None
+
+    @property
+    def for_nothing(self) -> bool:
+        return self.ids is not None and not self.ids
+
+    def request(self) -> BulkRequest:
+        if self.ids is not None:
+            return BulkRequest(self.action, Filters(), self.ids)
+        return BulkRequest(self.action, self.filters.as_of(self.as_of or web().clock()))
+
+
 def review() -> Any:
     """Counts, and asks. What came in since is left out, so that what was counted is what is changed."""
     if not request.args.get("action"):
         return redirect(url_for(".index"))
-    action, filters, ids = _asked(request.args)
-    if ids is not None and not ids:
-        notice("nothing_selected")
-        return redirect(url_for(".index", **filters.arguments()))
-    if ids is None and not filters.until:
-        frozen = filters.before(web().clock())
-        return redirect(url_for(".review", action=action, scope=ALL, **frozen.arguments()))
-    counting = countings().of(web().services.bulk, _request(action, filters, ids))
+    asked = _asked(request.args)
+    if asked.for_nothing:
+        return _ask_for_a_selection(asked)
+    if asked.ids is None and asked.as_of is None:
+        now = web().clock().isoformat()
+        return redirect(url_for(".review", action=asked.action, scope=ALL, as_of=now, **asked.filters.arguments()))
     return render_template(
         "message_bulk.html",
-        action=action,
-        filters=filters,
-        ids=ids,
-        counting=counting,
+        action=asked.action,
+        filters=asked.filters,
+        ids=asked.ids,
+        as_of=asked.as_of.isoformat() if asked.as_of else "",
+        counting=countings().of(web().services.bulk, asked.request()),
         once=secrets.token_urlsafe(16),
     )
 
 
 def start() -> Any:
     """A second press of the button finds the job of the first."""
-    action, filters, ids = _asked(request.form)
-    if ids is not None and not ids:
-        notice("nothing_selected")
-        return redirect(url_for(".index", **filters.arguments()), HTTPStatus.SEE_OTHER)
-    body = hash_of(["pages", action, filters.arguments(), ids])
-    once = Once(current_user.id, request.form.get("once", "")[:64], body)
-    made = web().services.bulk.start(_request(action, filters, ids), once if once.key else None)
+    asked = _asked(request.form)
+    if asked.for_nothing:
+        return _ask_for_a_selection(asked)
+    wanted, key = asked.request(), request.form.get("once", "")[:64]
+    once = Once(current_user.id, key, hash_of(["pages", asdict(wanted)])) if key else None
+    made = web().services.bulk.start(wanted, once)
     return redirect(url_for("admin.jobs.show", job_id=made.id))
 
 
-def _asked(given: MultiDict[str, str]) -> tuple[SetAction, MessageFilters, tuple[str, ...] | None]:
-    """The ids are None when all that match are meant. Raises NotFound for an action that there is not."""
+def _ask_for_a_selection(asked: _Asked) -> Any:
+    notice("nothing_selected")
+    return redirect(url_for(".index", **asked.filters.arguments()), HTTPStatus.SEE_OTHER)
+
+
+def _asked(given: MultiDict[str, str]) -> _Asked:
+    """Raises NotFound for an action that there is not."""
     wanted = given.get("action", "")
     if wanted not in set(SetAction):
         raise NotFound("action", wanted)
     ids = tuple(dict.fromkeys(one[:LONGEST_ID] for one in given.getlist("id")))[:MOST_IDS]
     picked = None if given.get("scope") == ALL else ids
-    return SetAction(wanted), MessageFilters.of(given, web().zone), picked
+    return _Asked(SetAction(wanted), MessageFilters.of(given, web().zone), picked, _moment(given.get("as_of", "")))
 
 
-def _request(action: SetAction, filters: MessageFilters, ids: tuple[str, ...] | None) -> BulkRequest:
-    return BulkRequest(action, filters.query() if ids is None else Filters(), ids)
+def _moment(text: str) -> datetime | None:
+    try:
+        return intake.instant(text)
+    except ValueError:
+        return None

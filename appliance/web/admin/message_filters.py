@@ -61,9 +61,17 @@ class MessageFilters:
             q=self.q,
         )
 
-    def before(self, moment: datetime) -> "MessageFilters":
-        """The same, but for messages that came in since: unless it ends before that anyhow."""
-        return self if _moment(self.until, self.zone) else replace(self, until=moment.isoformat(), wrong=())
+    def as_of(self, moment: datetime) -> Filters:
+        """What they match, but for messages that came in since."""
+        query = self.query()
+        return query if query.until is not None and query.until <= moment else replace(query, until=moment)
+
+    def in_a_field(self, name: str) -> str:
+        """`since` or `until` as the date field of a browser takes it, in the zone of the appliance."""
+        moment = _moment(getattr(self, name), self.zone)
+        if moment is None:
+            return ""
+        return moment.astimezone(self.zone).replace(tzinfo=None, microsecond=0).isoformat().removesuffix(":00")
 
     def arguments(self) -> dict[str, Any]:
         """For addresses: only what is set."""

@@ -8,9 +8,8 @@ from appliance.db.models.message import MessageStatus, Reason
 from appliance.db.models.message_sets import SetAction
 from appliance.db.queries import access, accounts, messages, templates
 from appliance.errors import WrongState
-from appliance.services import intake
 from appliance.services.submission import SubmitMessage, Submitter
-from appliance.web.admin import message_bulk, message_export, message_parts
+from appliance.web.admin import compose_parts, message_bulk, message_export, message_parts
 from appliance.web.admin.message_detail import detail_page
 from appliance.web.admin.message_filters import MessageFilters
 from appliance.web.admin.notices import notice
@@ -59,7 +58,7 @@ def index() -> str:
 def send_test() -> Any:
     """Goes the way of every message, so it shows whether that way is clear."""
     try:
-        recipient = intake.address(request.form.get("to", "").strip())
+        recipient = compose_parts.address(request.form.get("to", ""))
     except ValueError as error:
         notice("test_refused", reason=str(error))
         return redirect(url_for(".index"))

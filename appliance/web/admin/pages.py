@@ -3,15 +3,21 @@
 Whatever stands on the blueprint `admin` is shut to everybody who is not signed in; only setup and sign-in are open.
 """
 
-from flask import Blueprint, Flask, request
+from http import HTTPStatus
+
+from flask import Blueprint, Flask, abort, request
 from flask_wtf.csrf import CSRFProtect
 
 from appliance.services.sign_in_throttle import SignInThrottle
 from appliance.web import assets, flower_proxy, security
 from appliance.web.admin import (
+    about,
     accounts,
     alerts,
     api_docs,
+    attachments,
+    audit,
+    backups,
     box,
     compose,
     counting,
@@ -21,12 +27,15 @@ from appliance.web.admin import (
     jobs,
     keys,
     languages,
+    logs,
     mailbox,
     messages,
     navigation,
+    place_form,
     profile,
     retention,
     schedules,
+    settings,
     setup,
     sign_in,
     statistics,
@@ -40,7 +49,6 @@ from appliance.web.admin import (
 from appliance.web.api.blueprint import PREFIX as API
 
 GROUPS = (
-    alerts,
     status,
     statistics,
     schedules,
@@ -58,6 +66,13 @@ GROUPS = (
     users,
     profile,
     wizard,
+    attachments,
+    alerts,
+    logs,
+    audit,
+    settings,
+    backups,
+    about,
     api_docs,
     flower_proxy,
 )
@@ -72,6 +87,7 @@ def register(app: Flask) -> None:
         part.register(app)
     app.add_template_global(box.pause_in_force, "box_pause")
     app.add_template_global(wizard.progress_to_show, "first_run_progress")
+    app.add_template_global(place_form.waits_for_restart, "place_waits")
     for page in OPEN:
         app.register_blueprint(page.blueprint)
     app.register_blueprint(_admin())
@@ -98,6 +114,8 @@ def _refuse_forged_forms(app: Flask) -> None:
     def check() -> None:
         elsewhere = request.path.startswith((f"{API}/", f"{flower_proxy.PREFIX}/"))
         if not elsewhere and request.routing_exception is None:
+            if None in request.form:  # which a form with parts can send, and no browser does
+                abort(HTTPStatus.BAD_REQUEST, "A field of the form has no name.")
             csrf.protect()
 
 

@@ -53,7 +53,7 @@ def submit() -> Any:
     form = SignInForm()
     if not form.validate():
         return _page(form, HTTPStatus.UNPROCESSABLE_ENTITY)
-    name, password = form.name.data[:LONGEST_NAME], form.password.data[:LONGEST_PASSWORD]
+    name, password = _storable(form.name.data[:LONGEST_NAME]), form.password.data[:LONGEST_PASSWORD]
     known = known_browser.of(name)
     if wait := _throttle().admit(_network(), name, known):
         log.warning("sign-in refused: too many tries", user=name, address=request.remote_addr, wait_seconds=wait)
@@ -146,6 +146,11 @@ def _page(form: SignInForm, status: HTTPStatus = HTTPStatus.OK, **facts: Any) ->
 
 def _code_page(form: CodeForm, status: HTTPStatus = HTTPStatus.OK, **facts: Any) -> tuple[str, HTTPStatus]:
     return render_template("sign_in_code.html", form=form, **facts), status
+
+
+def _storable(name: str) -> str:
+    """PostgreSQL takes no NUL, and no name has one."""
+    return name.replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
 def _throttle() -> SignInThrottle:

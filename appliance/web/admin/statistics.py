@@ -122,6 +122,7 @@ def index() -> str:
         found=found,
         lines=lines,
         drawn=lines if choice.by.by_time else [one for one in lines if one.sent or one.failed][:DRAWN_GROUPS],
+        most_drawn=DRAWN_GROUPS if not choice.by.by_time else None,
         counters=COUNTERS,
         percentiles=found.totals.percentiles(0.5, 0.95) if found else (None, None),
         hour_days=MOST_HOURS.days,

@@ -5,6 +5,7 @@ from http import HTTPStatus
 from typing import Any
 
 from flask import Blueprint, Response, redirect, render_template, request, url_for
+from flask_babel import lazy_gettext as _
 from wtforms import IntegerField, StringField
 from wtforms.validators import InputRequired, NumberRange, Optional
 
@@ -24,15 +25,15 @@ LONGEST = 320
 
 class SuppressionForm(Form):
     address = StringField(
-        "Address or domain",
-        [InputRequired("Give an address or a domain.")],
-        description="ann@example.com, or example.com for everybody there.",
+        _("Address or domain"),
+        [InputRequired(_("Give an address or a domain."))],
+        description=_("ann@example.com, or example.com for everybody there."),
     )
-    reason = StringField("Reason", description="It is shown with each message that it stops.")
+    reason = StringField(_("Reason"), description=_("It is shown with each message that it stops."))
     days = IntegerField(
-        "For how many days",
-        [Optional(), NumberRange(1, 36500, "Give a number of days from 1 to 36500.")],
-        description="Empty: for ever.",
+        _("For how many days"),
+        [Optional(), NumberRange(1, 36500, _("Give a number of days from 1 to 36500."))],
+        description=_("Empty: for ever."),
     )
 
 

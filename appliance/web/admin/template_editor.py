@@ -12,7 +12,6 @@ from appliance.services.template_form import form_of
 from appliance.services.template_preview import Draft
 from appliance.web import security
 from appliance.web.admin.notices import notice
-from appliance.web.admin.rights import for_operators
 from appliance.web.admin.template_drafts import Drafts
 from appliance.web.admin.template_form import TemplatePageForm
 from appliance.web.admin.template_reading import read
@@ -83,7 +82,6 @@ def change(slug: str) -> Any:
     return redirect(url_for("admin.templates.show", slug=slug))
 
 
-@for_operators
 def preview() -> Response:
     """What the form makes as it stands. Nothing is stored but, for a moment, the HTML that a frame asks for."""
     draft = _draft(TemplatePageForm())

@@ -9,6 +9,7 @@ from wtforms import StringField
 from wtforms.validators import InputRequired
 
 from appliance.db.models.message import UNFINISHED, MessageStatus
+from appliance.db.models.sender_account import BUILT_IN_MAILBOX_ID
 from appliance.db.queries import accounts
 from appliance.errors import InvalidInput, NotFound
 from appliance.services import intake, provider_presets
@@ -78,7 +79,7 @@ def choose_place() -> Any:
     try:
         if not form.validate():
             return _place_page(form), HTTPStatus.UNPROCESSABLE_ENTITY
-        web().services.place.choose(form.timezone.data, form.public_url.data or "")
+        web().services.place.choose(form.timezone.data or "", form.public_url.data or "")
     except InvalidInput as error:
         form.blame(error)
         return _place_page(form), HTTPStatus.UNPROCESSABLE_ENTITY
@@ -90,7 +91,7 @@ def choose_place() -> Any:
 @blueprint.get("/account")
 def account() -> str:
     preset = provider_presets.by_key(request.args.get("preset", ""))
-    return _account_page(account_form.filled_by(preset), preset)
+    return _account_page(_typed_before() or account_form.filled_by(preset), preset)
 
 
 @blueprint.post("/account")
@@ -191,10 +192,20 @@ def watch(message_id: str) -> str:
         message=found,
         detail=detail,
         explanation=explain(scene(detail)),
-        account=next((one for one in detail.accounts if one.id == found.account_id), None),
+        in_mailbox=any(one.account_id == BUILT_IN_MAILBOX_ID for one in detail.attempts[-1:]),
         under_way=found.status in UNFINISHED,
         arrived=found.status == MessageStatus.SENT,
     )
+
+
+def _typed_before() -> SenderAccountForm | None:
+    """All but the password of the test that did not work, to be mended."""
+    try:
+        tried = web().services.account_trials.look(request.args.get("again", "")).form
+    except NotFound:
+        return None
+    kept = ("name", "email", "host", "port", "security", "username", "daily_limit")
+    return SenderAccountForm(formdata=None, **{name: getattr(tried, name) for name in kept})
 
 
 def _place_page(form: place_form.PlaceForm) -> str:

@@ -33,7 +33,7 @@ from appliance.errors import (
 )
 from appliance.web.api import error_codes, limits
 from appliance.web.api.error_codes import ErrorCode
-from appliance.web.api.field_errors import field_errors
+from appliance.web.api.field_errors import are_too_many, field_errors
 
 log = structlog.get_logger(__name__)
 
@@ -132,7 +132,7 @@ def from_validation(error: ValidationError) -> Any:
     """What flask-openapi3 calls when a request does not fit its schema."""
     view = current_app.view_functions.get(request.endpoint or "")
     second_look = getattr(view, "second_look", None)
-    further = second_look(request.get_json(silent=True), error) if second_look else ()
+    further = second_look(request.get_json(silent=True), error) if second_look and not are_too_many(error) else ()
     raise InvalidInput([*field_errors(error), *further])
 
 

@@ -10,16 +10,25 @@ from appliance.services.intake import InvalidEntries, TooLarge
 from appliance.web.api import field_words
 
 LONGEST_PATH = 200  # an unknown field is named by whoever sent it
+MOST_ERRORS = 2000
 
+_TOO_MANY = f"More than {MOST_ERRORS:,} fields are wrong, too many to name. Compare the body with /api/docs."
 _REQUIRED = "This field is required."
 _UNKNOWN = "There is no such field; check its spelling in /api/docs."
 _OURS = ("value_error", "rule")  # raised by our own checkers, with the remedy in them
 
 
 def field_errors(error: ValidationError) -> list[FieldError]:
-    """Every wrong field, each once, in the order of the schema."""
+    """Every wrong field, each once, in the order of the schema; where they are too many, only that they are."""
+    if are_too_many(error):
+        return [FieldError("body", _TOO_MANY, "too_many")]
     found = [one for entry in error.errors(include_url=False, include_input=False) for one in _of_entry(dict(entry))]
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(found))[:MOST_ERRORS]
+
+
+def are_too_many(error: ValidationError) -> bool:
+    """To name them all would hold everybody else up for seconds."""
+    return error.error_count() > MOST_ERRORS
 
 
 def _of_entry(entry: dict[str, Any]) -> Iterator[FieldError]:

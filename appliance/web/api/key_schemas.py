@@ -49,14 +49,14 @@ class KeyRequest(Request):
     allowed_from: Senders = []
 
     def form(self) -> KeyForm:
-        numbers = {"requests_per_minute": self.requests_per_minute, "daily_limit": self.daily_limit}
         return KeyForm(
             self.name,
             self.scopes,
             self.expires_at,
+            requests_per_minute=self.requests_per_minute,
+            daily_limit=self.daily_limit,
             allowed_accounts=self.allowed_accounts,
             allowed_from=self.allowed_from,
-            **numbers,
         )
 
     def limits(self) -> KeyLimits:

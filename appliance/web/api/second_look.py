@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from appliance.errors import FieldError, InvalidInput
 from appliance.web.api import commands
-from appliance.web.api.field_errors import field_errors
+from appliance.web.api.field_errors import are_too_many, field_errors
 from appliance.web.api.schemas import MessageRequest
 from appliance.web.context import web
 
@@ -27,7 +27,7 @@ def at_message(view: View) -> View:
 
 def further(body: object, error: ValidationError) -> list[FieldError]:
     """Besides what `error` says of `body`, in fields that it does not name. Stores nothing."""
-    if not isinstance(body, dict):
+    if not isinstance(body, dict) or are_too_many(error):
         return []
     wrong = named_by(error)
     kept = {name: value for name, value in body.items() if name in FIELDS and name not in wrong}

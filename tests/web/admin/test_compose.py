@@ -1,5 +1,6 @@
 """A message written by a person: nothing typed is lost, and a double click sends once."""
 
+import html
 import re
 from io import BytesIO
 from typing import Any
@@ -252,3 +253,35 @@ def test_choosing_a_template_keeps_what_was_typed(alice: FlaskClient, template: 
     assert hidden(answer.text, "subject") == ["Hello"]
     assert hidden(answer.text, "text") == ["Hello Ann"]
     assert ">Hello Ann</textarea>" in back.text.replace("\r\n", "")
+
+
+def test_a_form_begins_from_another_message(alice: FlaskClient, core: Core) -> None:
+    to = '"Smith, Ann" <ann@example.com>'
+    first = sent_to(press(alice, "send", TYPED | {"to": to, "bcc": "eve@example.com", "tags": "one, two"}))
+
+    page = alice.get(f"/compose?copy={first}").text
+    typed = {name: html.unescape(found) for name, found in re.findall(r'name="(\w+)"[^>]* value="([^"]*)"', page)}
+    second = sent_to(press(alice, "send", {**typed, "text": "Hello again"}, page))
+
+    assert "Attachments are not taken along" in page
+    assert ">Hello Ann</textarea>" in page.replace("\r\n", "")
+    assert second != first
+    assert [(one.kind, one.email, one.name) for one in detail(core, second).recipients] == [
+        ("to", "ann@example.com", "Smith, Ann"),
+        ("bcc", "eve@example.com", ""),
+    ]
+
+
+def test_a_form_begins_from_no_message_that_there_is_not(alice: FlaskClient) -> None:
+    assert alice.get("/compose?copy=msg_none").status_code == 404
+
+
+def test_a_file_that_is_gone_meanwhile_is_not_left_out_in_silence(alice: FlaskClient, core: Core) -> None:
+    page = press(alice, "template", {**TYPED, "files": (BytesIO(b"some text"), "notes.txt")}).text
+    core.services.attachments.delete(hidden(page, "attachment")[0], None)
+
+    answer = press(alice, "send", TYPED, page)
+
+    assert answer.status_code == 422
+    assert "A file that was attached has expired." in answer.text
+    assert all_messages(core) == []

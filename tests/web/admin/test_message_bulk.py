@@ -12,7 +12,7 @@ from appliance.db.queries import jobs
 from appliance.services.bulk import Bulk, BulkCount, BulkRequest
 from tests.web.admin.conftest import Submit
 from tests.web.admin.test_messages import set_state, state_of
-from tests.web.conftest import submit
+from tests.web.conftest import MakePerson, submit
 
 
 def failed(core: Core, submit_message: Submit, **fields: object) -> str:
@@ -135,3 +135,18 @@ def test_whoever_does_not_know_the_form_starts_nothing(alice: FlaskClient, core:
     assert state_of(core, message_id) == "failed"
     with core.database.read() as session:
         assert jobs.page(session)[0] == []
+
+
+def test_a_viewer_sees_the_list_and_changes_nothing(
+    make_person: MakePerson, core: Core, submit_message: Submit
+) -> None:
+    message_id, bob = failed(core, submit_message), make_person("bob", "viewer")
+
+    listed, shown = bob.get("/messages").text, bob.get(f"/messages/{message_id}").text
+    answer = submit(bob, "/messages/bulk", {"action": "delete", "scope": "all"})
+
+    assert message_id in listed
+    assert 'name="action"' not in listed
+    assert f"/messages/{message_id}/retry" not in shown
+    assert answer.status_code == 403
+    assert state_of(core, message_id) == "failed"

@@ -63,9 +63,7 @@ def test_an_attempt_leads_to_its_task_while_flower_knows_it(
     assert "clm_old" not in told
 
 
-def test_without_flower_nothing_leads_there(
-    app: Flask, alice: FlaskClient, submit_message: Submit, core: Core
-) -> None:
+def test_without_flower_nothing_leads_there(app: Flask, alice: FlaskClient, submit_message: Submit, core: Core) -> None:
     message_id = submit_message()
     tried(core, message_id, started_at=utc_now() + timedelta(seconds=1))
     context = app.extensions["postroom"]

@@ -12,6 +12,7 @@ from appliance.services.intake import Address
 from appliance.web.admin import message_parts
 from tests.web.admin.conftest import Submit
 from tests.web.admin.test_messages import set_state
+from tests.web.conftest import MakePerson
 
 PIXEL = bytes.fromhex(
     "89504e470d0a1a0a0000000d49484452000000010000000108060000001f15c4890000000a49444154789c63000100000500010d0a2db4"
@@ -87,3 +88,13 @@ def test_images_of_its_own_are_part_of_the_html(alice: FlaskClient, submit_messa
     assert "data:image/png;base64," in frame.text
     assert hashlib.sha256(PIXEL).hexdigest() not in frame.text
     assert frame.headers["Content-Security-Policy"].startswith("sandbox; default-src 'none'; img-src data:;")
+
+
+def test_a_viewer_may_look_at_all_of_it(make_person: MakePerson, submit_message: Submit, core: Core) -> None:
+    message_id, bob = (
+        submit_message(attachments=(stored(core, b"some text", "notes.txt"),)),
+        make_person("bob", "viewer"),
+    )
+
+    for path in ("", "/source", "/raw", "/attachments/0"):
+        assert bob.get(f"/messages/{message_id}{path}").status_code == 200

@@ -295,4 +295,4 @@ def test_a_test_message_to_no_address_is_refused_with_the_remedy(alice: FlaskCli
 
     page = alice.get(answer.headers["Location"]).text
     assert "No test message was sent" in page
-    assert "name@example.com" in page
+    assert "Write ann@example.com" in page

@@ -97,6 +97,16 @@ def test_users_and_the_first_steps_are_for_administrators(make_person: MakePerso
     assert "Ask an administrator" in answer.text
 
 
+@pytest.mark.parametrize("path", ["/compose", "/templates/new", "/accounts/new", "/webhooks/new"])
+def test_a_form_that_could_not_be_sent_is_not_shown(make_person: MakePerson, path: str) -> None:
+    assert make_person("carol", "viewer").get(path).status_code == HTTPStatus.FORBIDDEN
+
+
+@pytest.mark.parametrize(("path", "status"), [("/compose", 200), ("/templates/new", 200), ("/accounts/new", 403)])
+def test_an_operator_has_the_forms_of_mail(make_person: MakePerson, path: str, status: int) -> None:
+    assert make_person("bob", "operator").get(path).status_code == status
+
+
 @pytest.mark.parametrize("path", ["/", "/messages", "/accounts", "/keys", "/webhooks", "/suppressions", "/profile"])
 def test_a_viewer_looks_at_the_rest(make_person: MakePerson, path: str) -> None:
     assert make_person("carol", "viewer").get(path).status_code == HTTPStatus.OK

@@ -7,8 +7,10 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from appliance.bootstrap import Core
+from appliance.db.models import User
 from appliance.db.queries import audit
 from appliance.db.queries.audit import AuditFilters
+from appliance.errors import StorageUnavailable
 from appliance.services.sign_in_throttle import FAILURES_OF_ADDRESS, SignInThrottle
 from appliance.services.throttle import FREE_TRIES
 from tests.fakes import FakeTimer
@@ -146,3 +148,52 @@ def test_very_long_input_is_refused_like_any_wrong_one(client: FlaskClient) -> N
 def _comparable(page: str, name: str) -> str:
     """Without the name, and without the token of the form, which has the time in it."""
     return re.sub(r'(name="csrf_token"[^>]*value=")[^"]*', r"\1", page.replace(name, ""))
+
+
+def test_a_name_that_no_database_takes_is_refused_like_any_wrong_one(client: FlaskClient) -> None:
+    assert sign_in(client, "ali\0ce", PASSWORD).status_code == 401
+
+
+def test_a_disabled_user_gets_the_answer_of_a_wrong_password(client: FlaskClient, core: Core) -> None:
+    core.database.write(lambda session: session.query(User).update({"active": False}))
+
+    answer = sign_in(client, "alice", PASSWORD)
+
+    assert answer.status_code == 401
+    assert "Name or password is wrong" in answer.text
+
+
+def test_a_session_that_was_planted_is_not_the_one_that_is_signed_in(app: Flask, client: FlaskClient) -> None:
+    """Whoever sets a cookie in somebody's browser before the sign-in is not signed in by it."""
+    client.get("/sign-in")
+    planted = client.get_cookie("postroom_session")
+    assert planted is not None
+
+    sign_in(client, "alice", PASSWORD)
+
+    thief = app.test_client()
+    thief.set_cookie("postroom_session", planted.value)
+    assert thief.get("/").status_code == 302
+    assert client.get("/").status_code == 200
+
+
+def test_sign_out_ends_the_session_also_for_who_has_copied_the_cookie(app: Flask, client: FlaskClient) -> None:
+    sign_in(client, "alice", PASSWORD)
+    copied = client.get_cookie("postroom_session")
+    assert copied is not None
+    submit(client, "/sign-out", {})
+
+    thief = app.test_client()
+    thief.set_cookie("postroom_session", copied.value)
+
+    assert thief.get("/").status_code == 302
+
+
+def test_a_full_disk_keeps_nobody_out(client: FlaskClient, core: Core, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_fn: object) -> object:
+        raise StorageUnavailable("the disk is full")
+
+    monkeypatch.setattr(core.database, "write", refuse)
+
+    assert sign_in(client, "alice", PASSWORD).status_code == 302
+    assert client.get("/profile").status_code == 200

@@ -9,7 +9,8 @@ from flask.testing import FlaskClient
 
 from appliance.bootstrap import Core
 from appliance.clock import utc_now
-from appliance.db.models import SenderAccount, User
+from appliance.db.models import Alert, SenderAccount, User
+from appliance.db.models.alert import AlertKind
 from appliance.health import Health, Status
 from appliance.histogram import MOMENTS, Histogram
 from appliance.services.permission import Role
@@ -165,6 +166,32 @@ def test_an_account_that_cannot_send_needs_a_person(alice: FlaskClient, core: Co
     assert "It is tried again in" in page
 
 
+def test_an_alert_that_the_page_does_not_see_itself_is_told_of(alice: FlaskClient, core: Core) -> None:
+    facts = {"percent": 40, "failed": 40, "tried": 100}
+    add_alert(core, AlertKind.FAILURE_RATE, "", facts)
+
+    page = alice.get("/").text
+
+    assert "40 % of the messages failed" in page
+    assert "their servers said why" in page
+
+
+def test_a_broken_account_is_told_of_once(alice: FlaskClient, core: Core) -> None:
+    account_id = core.services.sender_accounts.create(AccountForm("Relay", "a@example.com", host="smtp.example.com"))
+    now = utc_now()
+    core.database.write(
+        lambda session: SenderAccount.trip(
+            session, account_id, known_failures=0, now=now, rest=timedelta(minutes=5), error="535 no"
+        )
+    )
+    add_alert(core, AlertKind.ACCOUNT_BROKEN, account_id, {"name": "Relay", "error": "535 no"})
+
+    page = alice.get("/").text
+
+    assert "cannot send." in page
+    assert "The sender account Relay does not work." not in page
+
+
 def test_who_may_only_look_is_offered_no_pause(alice: FlaskClient, core: Core) -> None:
     offered = alice.get("/").text
     core.database.write(lambda session: setattr(session.get_one(User, "usr_alice"), "role", Role.VIEWER))
@@ -204,3 +231,8 @@ def test_a_database_that_keeps_nothing_is_said(alice: FlaskClient, core: Core) -
     core.database.writer.trouble = "The disk is full."
 
     assert "The database keeps nothing now" in alice.get("/").text
+
+
+def add_alert(core: Core, kind: AlertKind, subject: str, facts: dict[str, Any]) -> None:
+    row = {"id": f"alr_{kind}", "kind": kind, "subject": subject, "facts": facts, "clear_seconds": 60}
+    core.database.write(lambda session: session.add(Alert(raised_at=utc_now(), **row)))

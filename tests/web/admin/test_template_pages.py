@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
+from sqlalchemy import update
 
 from appliance.bootstrap import Core
+from appliance.db.models import User
 from appliance.db.queries import templates
 from appliance.mail.templating import Source
 from appliance.services.intake import Address
@@ -241,3 +243,122 @@ def test_message_names_the_template_that_it_was_made_from(alice: FlaskClient, co
     assert "invoice</a>, version 1" in alice.get(f"/messages/{accepted.id}").text
     assert "Invoice 7" in alice.get("/messages?template=invoice").text
     assert "No message fits" in alice.get("/messages?template=other").text
+
+
+def test_preview_of_the_editor_shows_what_is_not_saved(alice: FlaskClient, core: Core) -> None:
+    answer = preview(alice, html="<p>{{ name }}, {{ nobody }}</p>", subject="Bill {{ number }}")
+
+    made = answer.json
+    assert answer.status_code == 200
+    assert made["subject"] == "Bill 1041"
+    assert (made["undefined"], made["unused"], made["faults"]) == (["nobody"], [], [])
+    frame = alice.get(made["frame"])
+    assert frame.text == "<p>Ann, ⟨nobody⟩</p>"
+    assert frame.headers["Content-Security-Policy"].startswith("sandbox; default-src 'none'")
+    with core.database.read() as session:
+        assert templates.page(session)[0] == []
+
+
+def test_preview_of_half_a_template_says_what_is_wrong(alice: FlaskClient) -> None:
+    made = preview(alice, html="<p>{% if name %}", **{"variables-1-example": "many"}).json
+
+    assert (made["subject"], made["frame"]) == (None, None)
+    assert {one["field"] for one in made["faults"]} == {"html", "variables[1].example"}
+    assert made["unused"] == ["name"]
+
+
+def test_preview_shows_the_language_that_is_asked_for(alice: FlaskClient) -> None:
+    made = preview(alice, preview_locale="zh-CN").json
+
+    assert made["subject"] == "发票 1041"
+
+
+def test_without_a_script_a_button_shows_the_preview_and_saves_nothing(alice: FlaskClient, core: Core) -> None:
+    answer = create(alice, html="<p>{{ name }} {{ nobody }}</p>", preview="y")
+
+    page = answer.text
+    assert answer.status_code == 200
+    assert '<li class="undefined"><code>nobody</code>' in page
+    assert alice.get(
+        page.partition('sandbox title="The HTML that this template makes" src="')[2].partition('"')[0]
+    ).text
+    with core.database.read() as session:
+        assert templates.page(session)[0] == []
+
+
+def test_preview_of_a_change_starts_from_the_form(alice: FlaskClient, invoice: str) -> None:
+    answer = change(alice, subject="Bill {{ number }}", preview="y")
+
+    assert '<dd id="made-subject">Bill 1041</dd>' in answer.text
+    assert "Invoice 1041" in alice.get(invoice).text
+
+
+def test_preview_that_is_not_kept_any_more_is_a_404(alice: FlaskClient) -> None:
+    assert alice.get("/templates/-/html/nothing").status_code == 404
+
+
+def test_duplicate_is_a_form_with_all_of_it_and_another_slug(alice: FlaskClient, invoice: str) -> None:
+    page = alice.get("/templates/new?from=invoice").text
+
+    assert 'value="invoice-copy"' in page
+    assert 'value="Invoice {{ number }}"' in page
+    assert 'value="1041"' in page
+    assert alice.get("/templates/new?from=nothing").status_code == 404
+
+
+def test_preview_takes_each_variable_from_its_field(alice: FlaskClient, invoice: str) -> None:
+    page = alice.get(invoice, query_string={"value-name": "Bob", "value-number": "8"}).text
+    assert "Hello Bob, invoice 8." in page
+    assert 'name="value-name" value="Bob"' in page
+
+    page = alice.get(invoice, query_string={"value-name": "Bob", "value-number": "many"}).text
+    assert "This is no value of the type integer." in page
+
+
+def test_test_message_is_made_from_the_fields(alice: FlaskClient, core: Core, invoice: str) -> None:
+    fields = {"to": "ann@example.com", "value-name": "Bob", "value-number": "8"}
+
+    answer = submit(alice, f"{invoice}/test", fields, form_at=invoice)
+
+    page = alice.get(answer.headers["Location"]).text
+    assert "Invoice 8" in page
+    assert "ann@example.com" in page
+
+
+@pytest.mark.parametrize(("to", "number", "words"), [("ann", "8", "ann"), ("ann@example.com", "", "variables.number")])
+def test_test_message_that_cannot_be_made_says_why_and_keeps_the_form(
+    alice: FlaskClient, invoice: str, to: str, number: str, words: str
+) -> None:
+    fields = {"to": to, "value-name": "Bob", "value-number": number}
+
+    answer = submit(alice, f"{invoice}/test", fields, form_at=invoice)
+
+    assert answer.status_code == 422
+    assert words in answer.text
+    assert 'value="Bob"' in answer.text
+
+
+def test_versions_stand_beside_each_other(alice: FlaskClient, core: Core, invoice: str) -> None:
+    core.services.templates.change("invoice", template_form(text="one\ntwo"), author="bob")
+
+    page = alice.get(f"{invoice}/diff?from=1&to=2").text
+
+    assert page.count('class="row-of added"') == 2
+    assert "<ins>two</ins>" in page
+    assert "Version 2 was made" in page
+
+
+def test_viewers_look_and_write_nothing(alice: FlaskClient, core: Core, invoice: str) -> None:
+    core.database.write(lambda session: session.execute(update(User).values(role="viewer")) and None)
+
+    page = alice.get(invoice).text
+    assert "Invoice 1041" in page
+    assert not any(words in page for words in ("Delete it", "Duplicate", "Send a test message", "Go back to it"))
+    for path in (f"{invoice}/edit", "/templates/new"):
+        assert alice.get(path).status_code == 403
+    assert submit(alice, f"{invoice}/test", {"to": "ann@example.com"}, form_at=invoice).status_code == 403
+    assert preview(alice).status_code == 403
+
+
+def preview(alice: FlaskClient, **fields: str) -> Any:
+    return submit(alice, "/templates/-/preview", FIELDS | fields, form_at="/templates")

@@ -143,6 +143,10 @@ def test_an_account_that_does_not_work_is_not_added_unless_one_insists(
     assert "535" in page
     assert "not the secret" not in page
     assert senders(core) == []
+    again = re.findall(r'href="(/welcome/account\?[^"]*again=[^"]+)"', page)[0].replace("&amp;", "&")
+    form = alice.get(again).text
+    assert 'value="shop@example.com"' in form
+    assert "not the secret" not in form
     [keep] = re.findall(r"/welcome/account/trials/try_[a-z0-9]+/keep", page)
     for _ in range(2):
         submit(alice, keep, {}, form_at="/welcome/key")

@@ -1,0 +1,49 @@
+"""How far the first run has come: what is there counts, whoever made it."""
+
+import pytest
+
+from appliance.services.first_run import ESSENTIAL, FirstRun, Step
+from tests.services.conftest import Chain
+from tests.smtp_sink import SmtpSink
+
+
+@pytest.fixture
+def first_run(chain: Chain) -> FirstRun:
+    return FirstRun(chain.database, clock=chain.clock)
+
+
+def test_a_new_box_has_an_administrator_and_nothing_else(first_run: FirstRun) -> None:
+    progress = first_run.progress()
+
+    assert (progress.done, progress.next, progress.is_over) == ({Step.ADMINISTRATOR}, Step.PLACE, False)
+
+
+def test_an_account_made_on_any_page_counts(chain: Chain, first_run: FirstRun) -> None:
+    with SmtpSink() as sink:
+        chain.account(sink)
+
+    assert Step.ACCOUNT in first_run.progress().done
+
+
+def test_steps_that_leave_nothing_behind_are_noted_once_and_for_all(first_run: FirstRun) -> None:
+    for step in (Step.PLACE, Step.MESSAGE, Step.MESSAGE):
+        first_run.finish(step)
+
+    assert first_run.progress().done == {Step.ADMINISTRATOR, Step.PLACE, Step.MESSAGE}
+
+
+def test_it_is_over_when_mail_can_be_sent(first_run: FirstRun) -> None:
+    for step in ESSENTIAL:
+        assert not first_run.progress().is_over
+        first_run.finish(step)
+
+    assert first_run.progress().is_over
+
+
+def test_it_is_over_when_somebody_says_so(first_run: FirstRun) -> None:
+    first_run.finish(Step.PLACE)
+    first_run.dismiss()
+
+    progress = first_run.progress()
+    assert progress.is_over
+    assert Step.PLACE in progress.done

@@ -1,0 +1,71 @@
+"""The page of alerts: what needs a person, what did, and who is told."""
+
+from datetime import timedelta
+
+import pytest
+from flask.testing import FlaskClient
+from pydantic import SecretStr
+
+from appliance.bootstrap import Core
+from appliance.clock import utc_now
+from appliance.config.settings import Settings
+from appliance.db.models import Alert
+from appliance.db.models.alert import AlertKind
+from appliance.db.models.base import insert_rows
+from appliance.db.types import new_id
+from tests.services.test_alert_words import FACTS
+from tests.web.conftest import submit
+
+SECRET = "a-secret-token"
+
+
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    alerts = settings.alerts.model_copy(
+        update={"urls": SecretStr(f"nothing://{SECRET}"), "email": ("ann@example.com",)}
+    )
+    return settings.model_copy(update={"alerts": alerts})
+
+
+def add(core: Core, kind: AlertKind, **fields: object) -> None:
+    row = {"id": new_id("alr"), "kind": kind, "facts": FACTS[kind], "raised_at": utc_now(), "clear_seconds": 300}
+    core.database.write(lambda session: insert_rows(session, Alert, row | fields))
+
+
+def test_a_box_that_is_well_says_so(alice: FlaskClient) -> None:
+    page = alice.get("/alerts").text
+
+    assert "Nothing needs you." in page
+    assert 'aria-current="page">Alerts' in page
+
+
+def test_each_kind_is_shown_with_its_remedy_and_where_to_mend_it(alice: FlaskClient, core: Core) -> None:
+    for kind in AlertKind:
+        add(core, kind, subject="acc_1" if kind.startswith("account") else kind)
+
+    page = alice.get("/alerts").text
+
+    assert "The disk of /var/lib/postroom has 900 MB left." in page
+    assert "Make room on it" in page
+    for path in ("/accounts/acc_1", "/messages?status=failed", "/backups", "/logs?level=error", "/retention"):
+        assert f'href="{path}"' in page
+
+
+def test_what_is_over_stands_below_with_its_time(alice: FlaskClient, core: Core) -> None:
+    for number in range(52):
+        add(core, AlertKind.DISK, cleared_at=utc_now() - timedelta(minutes=number))
+
+    page = alice.get("/alerts").text
+    assert page.count("Disk nearly full") == 50
+    older = page.partition('rel="next" href="')[2].partition('"')[0]
+    assert alice.get(older).text.count("Disk nearly full") == 2
+
+
+def test_a_test_says_what_became_of_each_way_and_no_secret(alice: FlaskClient) -> None:
+    answer = submit(alice, "/alerts/test", {}, form_at="/alerts")
+
+    assert answer.status_code == 200
+    assert "no sender account can send now." in answer.text
+    assert "Not taken by nothing://…" in answer.text
+    assert SECRET not in answer.text
+    assert "alerts.tested" in alice.get("/audit").text
