@@ -61,7 +61,9 @@ class WebSettings(Section):
         (), description="Addresses of reverse proxies whose X-Forwarded-* headers are believed, separated by spaces."
     )
     session_hours: Hours = Field(12, description="A browser is signed out this long after its sign-in, used or not.")
-    session_idle_minutes: PositiveInt = Field(120, description="It is signed out earlier if it asks for nothing so long.")
+    session_idle_minutes: PositiveInt = Field(
+        120, description="It is signed out earlier if it asks for nothing so long."
+    )
 
 
 class FlowerSettings(Section):

@@ -69,8 +69,8 @@ def unavailable(error: BaseException) -> StorageUnavailable:
     text = str(getattr(error, "orig", None) or error)
     if _is_damage(error):
         return StorageDamaged(
-            f"The database file is damaged: {text}. So that nothing is lost, nothing more is accepted or sent. Stop the "
-            f"appliance and put back a backup: {PROGRAM} restore."
+            f"The database file is damaged: {text}. So that nothing is lost, nothing more is accepted or sent. "
+            f"Stop the appliance and put back a backup: {PROGRAM} restore."
         )
     return StorageUnavailable(
         f"The database does not answer as it should: {text}. Check disk space, permissions and locks."

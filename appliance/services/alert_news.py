@@ -77,7 +77,7 @@ class AlertNews:
         self._settings = settings
         self._submit = submit
         self._tell_urls = tell_urls
-        self._start = start
+        self.start = start
         self._name = name
         self._link = link
         self._zone = zone
@@ -86,7 +86,16 @@ class AlertNews:
 
     @property
     def has_ways(self) -> bool:
-        return bool(self._settings.email or self._settings.urls.get_secret_value().split())
+        return bool(self._settings.email) or self._has_urls
+
+    @property
+    def _has_urls(self) -> bool:
+        return bool(self._settings.urls.get_secret_value().split())
+
+    def tell_urls(self, title: str, text: str) -> None:
+        """The URLs alone, where there are some. Raises ApplianceError."""
+        if self._has_urls:
+            self._tell_urls(f"[{self._name}] {title}", text)
 
     def tell_later(self) -> None:
         """Has what is due told, beside everything else; one telling at a time."""
@@ -96,7 +105,7 @@ class AlertNews:
             if not alerts.to_tell(session, now=self._clock()):
                 return
         self._telling = True
-        self._start(self._tell)
+        self.start(self._tell)
 
     def tell(self) -> None:
         """Tells what is due, all of it at once."""
@@ -134,7 +143,7 @@ class AlertNews:
         """By e-mail first: whether that went is part of what the URLs are told."""
         email = self._by_email(title, text, about) if self._settings.email else None
         urls = None
-        if self._settings.urls.get_secret_value().split():
+        if self._has_urls:
             urls = self._by_urls(title, f"{text}\n\nNot told by e-mail: {email}" if email else text)
         return Told(email, urls)
 

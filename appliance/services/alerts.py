@@ -26,6 +26,7 @@ from appliance.services.alert_conditions import Conditions, Seen
 from appliance.services.alert_hysteresis import Hysteresis, Key
 from appliance.services.alert_news import AlertNews, Told
 from appliance.services.permission import Permission, needs
+from appliance.services.storage_alarm import StorageAlarm
 
 LOOK_SECONDS = 15.0
 RESTLESS = timedelta(hours=1)
@@ -78,6 +79,13 @@ class Alerts:
         self._clock = clock
         self._timer = timer
         self._hysteresis = Hysteresis(settings.raise_seconds, timer)
+        self._alarm = StorageAlarm(
+            news.tell_urls,
+            news.start,
+            raise_seconds=settings.raise_seconds,
+            remind_seconds=settings.remind_hours * 3600,
+            timer=timer,
+        )
         self._latest: Mapping[Key, Seen] = {}
         self._due_at = 0.0
         self._pruned_on = ""
@@ -101,8 +109,9 @@ class Alerts:
         """An errand: looks when it is time, and has somebody told of what is to be told."""
         if self._timer() >= self._due_at:
             self._due_at = self._timer() + LOOK_SECONDS
+            self._alarm.heed(self._database.damage or self._database.writer.trouble)
             self.look()
-        self._news.tell_later()
+            self._news.tell_later()
         return False
 
     def look(self) -> None:

@@ -18,6 +18,7 @@ from typing import Literal
 from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 
 from appliance.web.app import assemble
+from tests.functional import png
 from tests.functional.browser import CHROMIUM, address, sign_in
 from tests.functional.processes import CHECKOUT, Appliance, running
 from tests.functional.story import ENVIRONMENT, Story, tell
@@ -28,8 +29,9 @@ SCREENS: dict[str, ViewportSize] = {"desk": {"width": 1280, "height": 800}, "pho
 Colours = Literal["light", "dark"]
 COLOURS: tuple[Colours, ...] = ("light", "dark")
 LANGUAGES = ("en", "zh-CN")
-NO_PAGES = re.compile(r"/(html|raw|export|tail)\b|\.csv|/flower|/preview/")
+NO_PAGES = re.compile(r"^/mailbox/.+/source|/(html|raw|export|tail)\b|\.csv|/flower|/preview/")
 """Addresses that answer with a file, with a part of a page, or with somebody else's page."""
+SIGN_IN = "/sign-in"
 LARGEST = 150 * 1024
 
 
@@ -65,7 +67,7 @@ def _chromium() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=str(CHROMIUM),
-            args=["--no-sandbox", "--disable-gpu", "--no-proxy-server", "--disable-lcd-text"],
+            args=["--no-sandbox", "--disable-gpu", "--no-proxy-server"],
         )
         yield browser
         browser.close()
@@ -92,7 +94,7 @@ def _chosen(story: Story) -> Sequence[Picture]:
 
 
 def _every(story: Story) -> Iterator[Picture]:
-    for path in sorted({"/sign-in", *_paths(story)}):
+    for path in sorted({SIGN_IN, *_paths(story)}):
         for screen, colours, language in itertools.product(SCREENS, COLOURS, LANGUAGES):
             name = f"{path.strip('/').replace('/', '-') or 'overview'}.{screen}.{colours}.{language}"
             yield Picture(name, path, screen, colours, language, whole=True)
@@ -116,20 +118,22 @@ def _take(browser: Browser, appliance: Appliance, directory: Path, pictures: Seq
             viewport=SCREENS[screen], color_scheme=colours, locale=language, reduced_motion="reduce"
         )
         page = context.new_page()
-        for picture in sorted(some, key=lambda one: one.path != "/sign-in"):  # while nobody is signed in
-            if picture.path != "/sign-in" and not context.cookies():
-                sign_in(page, appliance)
-            _take_one(page, appliance, picture, directory)
+        wanted = list(some)
+        _take_each(page, appliance, directory, [one for one in wanted if one.path == SIGN_IN])
+        sign_in(page, appliance)
+        _take_each(page, appliance, directory, [one for one in wanted if one.path != SIGN_IN])
         context.close()
 
 
-def _take_one(page: Page, appliance: Appliance, picture: Picture, directory: Path) -> None:
-    page.goto(address(appliance) + picture.path)
-    page.wait_for_load_state("networkidle")
-    if picture.name == "template":
-        page.locator("#made-subject", has_text="1041").wait_for()
-    page.screenshot(path=str(directory / f"{picture.name}.png"), full_page=picture.whole)
-    print(f"{picture.name}.png", flush=True)
+def _take_each(page: Page, appliance: Appliance, directory: Path, pictures: Sequence[Picture]) -> None:
+    for picture in pictures:
+        page.goto(address(appliance) + picture.path)
+        page.wait_for_load_state("networkidle")
+        if picture.name == "template":
+            page.locator("#made-subject", has_text="1041").wait_for()
+        taken = page.screenshot(full_page=picture.whole)
+        (directory / f"{picture.name}.png").write_bytes(taken if picture.whole else png.smaller(taken))
+        print(f"{picture.name}.png", flush=True)
 
 
 def _wait_for_alerts(browser: Browser, appliance: Appliance) -> None:

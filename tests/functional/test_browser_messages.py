@@ -33,6 +33,21 @@ def fits(page: Page) -> bool:
     return bool(page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth"))
 
 
+class expect_complaint:  # noqa: N801 - reads as a verb
+    """The browser notes every answer of 400 and more; this one is meant."""
+
+    def __init__(self, complaints: list[str], words: str) -> None:
+        self._complaints = complaints
+        self._words = words
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, *_: object) -> None:
+        assert any(self._words in one for one in self._complaints)
+        self._complaints[:] = [one for one in self._complaints if self._words not in one]
+
+
 @pytest.mark.parametrize(("screen", "colours"), SCREENS, ids=["wide", "phone"])
 def test_from_an_empty_form_to_the_arrival(
     browser: Browser, shared: Appliance, shared_sink: SmtpSink, screen: dict[str, int], colours: str
@@ -66,21 +81,6 @@ def test_from_an_empty_form_to_the_arrival(
     assert len(arrivals(shared_sink)[to]) == 1
     assert seen.complaints == []
     context.close()
-
-
-class expect_complaint:  # noqa: N801 - reads as a verb
-    """The browser notes every answer of 400 and more; this one is meant."""
-
-    def __init__(self, complaints: list[str], words: str) -> None:
-        self._complaints = complaints
-        self._words = words
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, *_: object) -> None:
-        assert any(self._words in one for one in self._complaints)
-        self._complaints[:] = [one for one in self._complaints if self._words not in one]
 
 
 def test_a_test_is_made_from_a_template(browser: Browser, shared: Appliance, shared_sink: SmtpSink) -> None:

@@ -143,6 +143,7 @@ def test_a_second_factor_is_set_up_and_used_and_a_recovery_code_as_well(
     totp = pyotp.TOTP(page.locator("#totp-secret").inner_text().replace(" ", ""))
     used = totp.now()
     page.get_by_role("textbox", name="Code").fill(used)
+    page.get_by_label("Password of now").fill(PASSWORD)
     press(page, "Switch it on")
     recovery = page.locator(".recovery-codes code").all_inner_texts()
     assert len(recovery) == 10

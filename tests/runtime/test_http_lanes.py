@@ -11,7 +11,6 @@ from appliance.config.settings import WebSettings
 from appliance.runtime.http_server import HttpServer
 from tests.waiting import wait_until
 
-
 HEALTHS = ("/health", "/health/live", "/health/ready")
 
 

@@ -11,7 +11,7 @@ from appliance.db.models import Flag, SenderAccount
 from appliance.db.models.box import SENDING_PAUSED
 from tests.factories import add_account
 from tests.fakes import FakeClock
-from tests.services.alerting import FAILED_BACKUP, Box
+from tests.services.alerting import BOTH, FAILED_BACKUP, Box
 
 
 @pytest.fixture
@@ -126,6 +126,22 @@ def test_nobody_hears_of_the_end_of_what_nobody_heard_of(box: Box) -> None:
     box.later(days=2)
 
     assert box.told == []
+
+
+def test_who_may_have_heard_of_it_before_a_crash_hears_of_its_end(database: Database, clock: FakeClock) -> None:
+    box = Box(database, clock, BOTH.model_copy(update={"clear_seconds": 60}))
+
+    def crash(_title: str, _text: str) -> None:
+        raise KeyboardInterrupt
+
+    box.news._tell_urls = crash
+    with pytest.raises(KeyboardInterrupt):
+        fail_backup(box)
+
+    again = Box(database, clock)
+    again.after(90)
+
+    assert again.titles == ["[Postroom box] Over: No backup was made"]
 
 
 def test_mail_alone_waits_until_an_account_works(database: Database, clock: FakeClock) -> None:

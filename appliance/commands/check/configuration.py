@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pydantic import SecretStr
 
 from appliance.commands.check.finding import Finding, ok, warning
+from appliance.config import browser_settings
 from appliance.config.loader import Loaded
 from appliance.config.settings import SECTIONS
 
@@ -20,7 +21,8 @@ def check(loaded: Loaded) -> Iterator[Finding]:
 
 def _source(loaded: Loaded) -> Iterator[Finding]:
     if loaded.path is None or not loaded.path.is_file():
-        yield ok(SUBJECT, f"no config.ini; {len(loaded.sources)} keys from the environment, defaults for the rest")
+        named = sum(source != browser_settings.SOURCE for source in loaded.sources.values())
+        yield ok(SUBJECT, f"no config.ini; {named} keys from the environment, defaults for the rest")
         return
     yield ok(SUBJECT, f"{loaded.path.resolve()}; {len(loaded.sources)} keys set, defaults for the rest")
     if loaded.path.stat().st_mode & 0o044 and _secrets_in_file(loaded):

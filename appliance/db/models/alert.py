@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Index, String, Text, delete, text, update
+from sqlalchemy import Index, String, Text, and_, delete, or_, text, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from appliance.db.models.base import Base, affected, changed_one
@@ -71,9 +71,13 @@ class Alert(Base):
 
     @classmethod
     def clear(cls, session: Session, alert_id: str, *, now: datetime, tell: bool) -> bool:
-        """It is over. `tell`: those who heard that it began hear that as well; nobody else does."""
+        """It is over. `tell`: those who heard that it began hear that as well; nobody else does.
+
+        Somebody may have heard it too where a telling began that nobody has reported on: its process may have died.
+        """
         still_open = update(cls).where(cls.id == alert_id, cls.cleared_at.is_(None))
-        heard = still_open.where(cls.told_at.is_not(None))
+        begun = and_(cls.news == News.RAISED, cls.tries == 0, cls.news_due_at > now)
+        heard = still_open.where(or_(cls.told_at.is_not(None), begun))
         news = {"news": News.CLEARED, "news_due_at": now, "tries": 0}
         if tell and changed_one(session, heard.values(cleared_at=now, **news)):
             return True

@@ -9,6 +9,7 @@ from markupsafe import Markup
 from appliance.web.context import web
 
 KIBI = 1024
+UNITS = ("KiB", "MiB", "GiB", "TiB")
 
 
 def register(app: Flask) -> None:
@@ -65,12 +66,12 @@ def size(count: int) -> str:
     """In the unit that leaves one to four digits before the point: `512 B`, `1.5 MiB`, `77.3 GiB`."""
     if count < KIBI:
         return f"{count} B"
-    value, unit = float(count), ""
-    for unit in ("KiB", "MiB", "GiB", "TiB"):
+    value = float(count)
+    for unit in UNITS:
         value /= KIBI
         if value < KIBI:
-            break
-    return f"{value:.1f} {unit}"
+            return f"{value:.1f} {unit}"
+    return f"{value:,.1f} {UNITS[-1]}"
 
 
 def number(value: Any) -> str:

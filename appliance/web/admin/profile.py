@@ -44,6 +44,7 @@ class PasswordForm(Form):
 
 
 class CodeForm(Form):
+    current = PasswordField(_("Password of now"), [InputRequired(_("Give your password of now."))])
     code = StringField(_("Code"), [InputRequired(_("Give the code that the app shows."))])
 
 
@@ -95,6 +96,7 @@ def confirm_second_factor() -> Any:
     try:
         if not form.validate():
             return _second_factor_page(form), HTTPStatus.UNPROCESSABLE_ENTITY
+        _prove_password()  # else whoever finds an open browser could shut its owner out
         codes = web().services.second_factor.confirm(current_user.id, form.code.data)
     except InvalidInput as error:
         form.blame(error)

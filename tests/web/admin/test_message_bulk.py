@@ -61,6 +61,7 @@ def test_all_that_match_are_counted_as_of_now(alice: FlaskClient, core: Core, su
 
     assert "3 messages would be changed." in page
     assert "3 messages would be changed." in again
+    assert 'href="/messages?tag=shop">Back to the list' in page
 
 
 def test_the_job_does_what_was_counted_and_once(alice: FlaskClient, core: Core, submit_message: Submit) -> None:

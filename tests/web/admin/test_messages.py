@@ -133,6 +133,19 @@ def test_filters_stay_in_the_form(alice: FlaskClient) -> None:
     assert 'value="2026-11-24T08:00"' in page
 
 
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ("2026-11-24T08:00", "2026-11-24T08:00"),
+        ("2026-11-24T08:00:05.5%2B01:00", "2026-11-24T07:00:05"),
+        ("2026-11-24", "2026-11-24T00:00"),
+        ("yesterday", ""),
+    ],
+)
+def test_a_time_stands_in_its_field_as_browsers_take_it(alice: FlaskClient, given: str, shown: str) -> None:
+    assert f'name="since" type="datetime-local" step="1" value="{shown}"' in alice.get(f"/messages?since={given}").text
+
+
 def test_a_time_that_is_none_is_said_and_left_out(alice: FlaskClient, submit_message: Submit) -> None:
     message_id = submit_message()
 

@@ -35,7 +35,12 @@ def switch_on(browser: FlaskClient, timer: FakeTimer) -> tuple[str, list[str]]:
     """The secret, as a person types it, and the recovery codes. The code that was used is past."""
     page = browser.get("/profile/second-factor").text
     secret = re.findall(r'id="totp-secret"[^>]*>([^<]+)<', page)[0].replace(" ", "")
-    answer = submit(browser, "/profile/second-factor", {"code": code(secret, timer)}, form_at="/profile/second-factor")
+    answer = submit(
+        browser,
+        "/profile/second-factor",
+        {"code": code(secret, timer), "current": PASSWORD},
+        form_at="/profile/second-factor",
+    )
     timer.seconds += 300
     return secret, re.findall(r"<li><code>([a-z2-7-]+)</code>", answer.text)
 
@@ -118,10 +123,24 @@ def test_the_picture_for_the_app_comes_with_the_page(alice: FlaskClient) -> None
 def test_a_wrong_code_switches_nothing_on(alice: FlaskClient, client: FlaskClient, timer: FakeTimer) -> None:
     alice.get("/profile/second-factor")
 
-    answer = submit(alice, "/profile/second-factor", {"code": "000000"}, form_at="/profile/second-factor")
+    answer = submit(
+        alice, "/profile/second-factor", {"code": "000000", "current": PASSWORD}, form_at="/profile/second-factor"
+    )
 
     assert answer.status_code == 422
     assert sign_in(client, "alice", PASSWORD).headers["Location"] == "/"
+
+
+def test_whoever_finds_an_open_browser_cannot_switch_one_on(alice: FlaskClient, timer: FakeTimer) -> None:
+    page = alice.get("/profile/second-factor").text
+    secret = re.findall(r'id="totp-secret"[^>]*>([^<]+)<', page)[0].replace(" ", "")
+    fields = {"code": code(secret, timer), "current": "a guess at it"}
+
+    answer = submit(alice, "/profile/second-factor", fields, form_at="/profile/second-factor")
+
+    assert answer.status_code == 422
+    assert 'id="current-error"' in answer.text
+    assert "Set up a second factor" in alice.get("/profile").text
 
 
 def test_a_recovery_code_lets_in_once(app: Flask, alice: FlaskClient, timer: FakeTimer) -> None:

@@ -1,0 +1,31 @@
+"""A real appliance tells a real receiver of an alert, once, whatever becomes of the process meanwhile."""
+
+import json
+
+from tests.functional.conftest import MakeAppliance
+from tests.waiting import wait_until
+from tests.webhook_receiver import WebhookReceiver
+
+
+def titles(receiver: WebhookReceiver) -> list[str]:
+    told = [json.loads(one.body)["title"] for one in receiver.received]
+    return [title.partition("] ")[2] for title in told]
+
+
+def test_an_alert_is_told_once_over_a_crash_and_once_when_it_is_over(make_appliance: MakeAppliance) -> None:
+    with WebhookReceiver() as receiver:
+        quick = {
+            "ALERTS_URLS": f"json://127.0.0.1:{receiver.port}/alerts",
+            "ALERTS_RAISE_SECONDS": "0.1",
+            "ALERTS_CLEAR_SECONDS": "1",
+        }
+        first = make_appliance(quick | {"ALERTS_DISK_FREE_MB": "1000000000"})
+        first.start()
+        wait_until(lambda: titles(receiver) == ["Alert: Disk nearly full"], timeout=60)
+        first.kill()
+
+        second = make_appliance(quick | {"ALERTS_DISK_FREE_MB": "1"})
+        second.start()
+        wait_until(lambda: len(receiver.received) > 1, timeout=90)
+
+        assert titles(receiver) == ["Alert: Disk nearly full", "Over: Disk nearly full"]
