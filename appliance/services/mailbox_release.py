@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from appliance.clock import Clock
@@ -80,7 +81,11 @@ class MailboxRelease:
             AuditEntry.note(session, told)
             return message_id
 
-        made = self._database.write(write)
+        try:
+            made = self._database.write(write)
+        except IntegrityError:
+            # on a database server two presses of the button can race: the second finds the answer of the first
+            made = self._database.write(write)
         self._outbox.notify()
         return made
 

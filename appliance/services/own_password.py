@@ -24,8 +24,9 @@ class OwnPassword:
             user = access.user(session, user_id)
         if user is None:
             raise NotFound("user", user_id)
+        wrong = FieldError("current", gettext("That is not your password of now."))
         if not self._passwords.verify(user.password_hash, current):
-            raise InvalidInput([FieldError("current", gettext("That is not your password of now."))])
+            raise InvalidInput([wrong])
         if errors := passwords.faults(new, "new"):
             raise InvalidInput(errors)
         if new == current:
@@ -37,6 +38,8 @@ class OwnPassword:
             found = access.user(session, user_id)
             if found is None:
                 raise NotFound("user", user_id)
+            if found.password_hash != user.password_hash:  # it was reset meanwhile, and perhaps because of whoever asks
+                raise InvalidInput([wrong])
             found.password_hash, found.must_change_password = password_hash, False
             UserSession.end(session, user_id, but=session_id)
             AuditEntry.note(session, row)

@@ -22,6 +22,7 @@ from appliance.services import audit
 ISSUER = "Postroom"
 STEP_SECONDS = 30
 WINDOW = (-1, 0, 1)  # steps: clocks of phones are not exact, and a code takes a moment to type
+FAR_AHEAD = 20  # steps: a code so far from now was used while the clock of this box was wrong
 RECOVERY_CODES = 10
 _RECOVERY_BYTES = 10  # 80 bits, so that a plain hash of it cannot be guessed
 
@@ -76,8 +77,9 @@ class SecondFactor:
             WrongState: there is a second factor already, or none was offered.
         """
         user = self._user(user_id)
+        begin_again = gettext("Begin setting up the second factor again.")
         if user.has_second_factor or not user.totp_secret:
-            raise WrongState(gettext("Begin setting up the second factor again."))
+            raise WrongState(begin_again)
         step = self._step_of(user, code)
         if step is None:
             sentence = gettext(
@@ -90,10 +92,11 @@ class SecondFactor:
 
         def write(session: Session) -> None:
             found = access.user(session, user_id)
-            if found is not None:
-                found.totp_since, found.totp_step = now, step
-                RecoveryCode.replace(session, user_id, [_hash(one) for one in codes])
-                AuditEntry.note(session, row)
+            if found is None or found.has_second_factor or found.totp_secret != user.totp_secret:
+                raise WrongState(begin_again)  # else a code would be asked for that no app shows
+            found.totp_since, found.totp_step = now, step
+            RecoveryCode.replace(session, user_id, [_hash(one) for one in codes])
+            AuditEntry.note(session, row)
 
         self._database.write(write)
         return codes
@@ -133,13 +136,19 @@ class SecondFactor:
         self._database.write(write)
 
     def _use_step(self, user_id: str, step: int) -> bool:
-        if self._used_while_full.get(user_id, 0) >= step:
+        ahead = int(self._timer()) // STEP_SECONDS + FAR_AHEAD
+        if self._was_used_while_full(user_id, step, ahead):
             return False
         try:
-            return self._database.write(lambda session: User.use_step(session, user_id, step))
+            return self._database.write(lambda session: User.use_step(session, user_id, step, ahead=ahead))
         except StorageUnavailable:  # a full disk keeps nobody out, and lets no code be used twice
+            if self._was_used_while_full(user_id, step, ahead):  # another one came at the same time
+                return False
             self._used_while_full[user_id] = step
             return True
+
+    def _was_used_while_full(self, user_id: str, step: int, ahead: int) -> bool:
+        return step <= self._used_while_full.get(user_id, 0) <= ahead
 
     def _use_recovery_code(self, user: User, code: str) -> bool:
         code_hash, now = _hash(code), self._clock()

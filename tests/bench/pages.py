@@ -248,9 +248,14 @@ def _fill_figures(database: Database, filled: Filling) -> None:
 def _add_one_of_each(appliance: Appliance) -> None:
     """So that there is a page to look at of everything that messages alone do not make."""
     variables = [{"name": "name", "type": "string", "required": True, "example": "Ann"}]
-    template = {"name": "Welcome", "subject": "Hello {{ name }}", "text": "Hi {{ name }}", "variables": variables}
+    template = {
+        "name": "Welcome",
+        "subject": "Hello {{ name }}",
+        "html": "<p>Hi {{ name }}</p>",
+        "variables": variables,
+    }
     _call(appliance, "POST", "templates", {"slug": SLUG, **template})
-    _call(appliance, "PUT", f"templates/{SLUG}", {**template, "text": "Welcome, {{ name }}"})
+    _call(appliance, "PUT", f"templates/{SLUG}", {**template, "html": "<p>Welcome, {{ name }}</p>"})
     _call(appliance, "POST", "keys", {"name": "Shop", "scopes": ["send"]})
     _call(appliance, "POST", "webhooks", {"url": "http://127.0.0.1:9/hooks", "events": ["*"]})
     _call(appliance, "POST", "suppressions", {"address": "gone@example.com"})

@@ -78,7 +78,6 @@ def _chosen(story: Story) -> Sequence[Picture]:
     compose = "/compose?to=ann@example.com&template=invoice&examples=1"
     return [
         Picture("status", "/"),
-        Picture("status-dark", "/", colours="dark"),
         Picture("status-phone", "/", "phone"),
         Picture("status-zh", "/", language="zh-CN"),
         Picture("messages", "/messages"),
@@ -89,7 +88,7 @@ def _chosen(story: Story) -> Sequence[Picture]:
         Picture("accounts", "/accounts"),
         Picture("statistics", "/statistics"),
         Picture("statistics-dark", "/statistics?by=account", colours="dark"),
-        Picture("log", "/logs"),
+        Picture("log", "/logs?component=services.delivery"),
     ]
 
 

@@ -2,16 +2,18 @@
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from appliance.db.database import Database
-from appliance.errors import StorageUnavailable
+from appliance.errors import Forbidden, NotFound, StorageUnavailable
+from appliance.services import audit
 from appliance.services.backup_directory import BackupDirectory
 from appliance.services.backup_making import BackupFailed, BackupMaker, Source
-from appliance.services.backups import Backups
+from appliance.services.backups import BackupProgress, Backups
 from tests.fakes import FakeClock
 from tests.services.backup_boxes import DataBox
 
@@ -129,3 +131,42 @@ def test_directory_that_cannot_be_read_is_said_to_be_unavailable(
 
     with pytest.raises(StorageUnavailable, match="cannot be listed"):
         backups.items()
+
+
+def test_one_that_is_kept_can_be_taken_away_and_nothing_else(
+    box: DataBox, database: Database, clock: FakeClock
+) -> None:
+    backups = backups_of(box, database, clock)
+    made = backups.run()["name"]
+
+    assert backups.download(made) == box.backups / made
+    for name in ("", "nothing", f"../backups/{made}", f"{made}.sha256"):
+        with pytest.raises(NotFound):
+            backups.download(name)
+
+
+def test_only_administrators_take_one_away(box: DataBox, database: Database, clock: FakeClock) -> None:
+    backups = backups_of(box, database, clock)
+    made = backups.run()["name"]
+
+    with audit.act_as(replace(audit.SYSTEM, role="operator")), pytest.raises(Forbidden):
+        backups.download(made)
+
+
+def test_while_one_is_made_it_says_how_far_it_is(box: DataBox, database: Database, clock: FakeClock) -> None:
+    seen: list[BackupProgress | None] = []
+
+    def native(work: Callable[[], Any]) -> Any:
+        made = work()
+        seen.append(backups.progress)
+        return made
+
+    backups = backups_of(box, database, clock, run_native=native)
+    assert backups.progress is None
+
+    backups.run()
+
+    [last] = seen
+    assert last is not None
+    assert (last.stage, last.done) == ("check", last.total)
+    assert backups.progress is None

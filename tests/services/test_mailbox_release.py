@@ -1,7 +1,9 @@
 from typing import Any
 
+import gevent
 import pytest
 
+from appliance.db.database import Database
 from appliance.db.models import Message
 from appliance.db.models.sender_account import BUILT_IN_MAILBOX_ID
 from appliance.db.queries import audit, mailbox
@@ -10,7 +12,8 @@ from appliance.db.queries.messages import Filters, page
 from appliance.errors import InvalidInput, NotFound, WrongState
 from appliance.mail.addresses import Address
 from appliance.services.mailbox_release import MailboxRelease, Release
-from tests.services.conftest import Chain
+from tests.services.conftest import Chain, MakeChain
+from tests.services_up import needs_postgres
 from tests.smtp_sink import SmtpSink
 
 
@@ -89,3 +92,18 @@ def test_mail_whose_message_is_gone_says_what_to_do(chain: Chain, sink: SmtpSink
         releases.release(Release(mail, account, "once"))
     with pytest.raises(NotFound):
         releases.release(Release("mail_none", account, "once"))
+
+
+@pytest.mark.postgres
+@needs_postgres
+def test_two_presses_at_once_make_one_message(make_chain: MakeChain, postgres_database: Database) -> None:
+    chain = make_chain(database=postgres_database)
+    releases = MailboxRelease(chain.database, chain.outbox, clock=chain.clock)
+    mail = kept(chain)
+    release = Release(mail, chain.account(), "once")
+
+    both = [gevent.spawn(releases.release, release) for _ in range(4)]
+    gevent.joinall(both, raise_error=True)
+
+    assert len({one.value for one in both}) == 1
+    assert len(everything(chain)) == 2

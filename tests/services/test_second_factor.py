@@ -191,3 +191,34 @@ def test_the_address_for_the_app_names_the_box_and_the_person() -> None:
     secret = "ABCD" * 8
 
     assert SecondFactor.address(secret, "ann b").startswith(f"otpauth://totp/Postroom:ann%20b?secret={secret}")
+
+
+def test_what_was_removed_meanwhile_is_not_switched_on(
+    factor: SecondFactor, database: Database, timer: FakeTimer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a code would be asked for that no app can show."""
+    secret = factor.offer("usr_alice")
+    step_of = factor._step_of
+
+    def slow(user: User, code: str) -> int | None:
+        step = step_of(user, code)
+        database.write(lambda session: session.get_one(User, user.id).forget_second_factor(session))
+        return step
+
+    monkeypatch.setattr(factor, "_step_of", slow)
+    with pytest.raises(WrongState):
+        factor.confirm("usr_alice", code(secret, timer))
+
+    assert not alice(database).has_second_factor
+
+
+def test_a_clock_that_is_set_back_shuts_nobody_out(
+    factor: SecondFactor, database: Database, secret: str, timer: FakeTimer
+) -> None:
+    right = timer.seconds
+    timer.seconds += 365 * 24 * 3600
+    assert factor.accepts(alice(database), code(secret, timer))
+
+    timer.seconds = right
+    assert factor.accepts(alice(database), code(secret, timer))
+    assert not factor.accepts(alice(database), code(secret, timer))

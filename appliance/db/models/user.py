@@ -34,9 +34,13 @@ class User(Base):
         RecoveryCode.replace(session, self.id, [])
 
     @classmethod
-    def use_step(cls, session: Session, user_id: str, step: int) -> bool:
-        """Compare-and-set. False: that code, or a later one, was used before."""
-        return changed_one(session, update(cls).where(cls.id == user_id, cls.totp_step < step).values(totp_step=step))
+    def use_step(cls, session: Session, user_id: str, step: int, *, ahead: int) -> bool:
+        """Compare-and-set. False: that code, or a later one, was used before.
+
+        A step later than `ahead` counts for nothing: the clock was wrong then, and would keep its person out for years.
+        """
+        unused = or_(cls.totp_step < step, cls.totp_step > ahead)
+        return changed_one(session, update(cls).where(cls.id == user_id, unused).values(totp_step=step))
 
     @classmethod
     def lock_administrators(cls, session: Session) -> set[str]:

@@ -285,3 +285,19 @@ def test_a_file_that_is_gone_meanwhile_is_not_left_out_in_silence(alice: FlaskCl
     assert answer.status_code == 422
     assert "A file that was attached has expired." in answer.text
     assert all_messages(core) == []
+
+
+def test_a_priority_that_there_is_not_is_refused_beside_its_field(alice: FlaskClient, core: Core) -> None:
+    answer = press(alice, "send", {**TYPED, "priority": "bogus"})
+
+    assert answer.status_code == 422
+    assert "Choose a priority from the list." in answer.text
+    assert all_messages(core) == []
+
+
+@pytest.mark.parametrize("name", ["text", "html"])
+def test_what_no_database_stores_is_refused_beside_its_field(alice: FlaskClient, core: Core, name: str) -> None:
+    answer = press(alice, "send", {**TYPED, name: "Hello\0Ann"})
+
+    assert answer.status_code == 422
+    assert all_messages(core) == []

@@ -1,0 +1,67 @@
+"""A person changes the own password, and who knew the old one is out."""
+
+from collections.abc import Callable
+
+import pytest
+from gevent.threadpool import ThreadPool
+
+from appliance.config.settings import WebSettings
+from appliance.db.database import Database
+from appliance.db.models import User
+from appliance.db.queries import access
+from appliance.errors import InvalidInput
+from appliance.services.own_password import OwnPassword
+from appliance.services.passwords import Passwords, RunNative
+from appliance.services.sessions import Sessions
+from appliance.services.user_changes import UserChanges
+from tests.fakes import FakeClock
+
+OLD, NEW = "the password of before", "the password from now on"
+
+
+@pytest.fixture
+def alice(database: Database, native: ThreadPool, clock: FakeClock) -> str:
+    password_hash = Passwords(native.apply).hash(OLD)
+    user = User(id="usr_alice", name="alice", password_hash=password_hash, created_at=clock())
+    database.write(lambda session: session.merge(user))
+    return user.id
+
+
+def opens(database: Database, user_id: str, password: str, run_native: RunNative) -> bool:
+    with database.read() as session:
+        user = access.user(session, user_id)
+    assert user is not None
+    return Passwords(run_native).verify(user.password_hash, password)
+
+
+def test_the_session_that_it_is_changed_in_goes_on_and_the_others_end(
+    database: Database, native: ThreadPool, clock: FakeClock, alice: str
+) -> None:
+    sessions = Sessions(database, WebSettings(), clock=clock)
+    here, elsewhere = (sessions.begin(alice, address="", device="") for _ in range(2))
+    present = sessions.look(here)
+    assert present is not None
+
+    own = OwnPassword(database, Passwords(native.apply), clock=clock)
+    own.change(alice, OLD, NEW, session_id=present.session_id)
+
+    assert opens(database, alice, NEW, native.apply)
+    assert (sessions.look(here) is None, sessions.look(elsewhere)) == (False, None)
+
+
+def test_a_password_that_was_reset_meanwhile_is_not_overwritten(
+    database: Database, native: ThreadPool, clock: FakeClock, alice: str
+) -> None:
+    """Whoever knows the old one and is quick must not undo what an administrator did about it."""
+    given: list[str] = []
+
+    def slow(work: Callable[[], object]) -> object:
+        done = native.apply(work)
+        if not given:  # the old password has just been found right
+            given.append(UserChanges(database, Passwords(native.apply), clock=clock).reset_password(alice))
+        return done
+
+    with pytest.raises(InvalidInput, match="not your password of now"):
+        OwnPassword(database, Passwords(slow), clock=clock).change(alice, OLD, NEW, session_id="ses_1")
+
+    assert opens(database, alice, given[0], native.apply)
