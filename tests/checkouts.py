@@ -45,6 +45,7 @@ class Checkout:
     @classmethod
     def make(cls, path: Path) -> "Checkout":
         shutil.copytree(ROOT / "appliance" / "installation", path / "appliance" / "installation")
+        shutil.copy(ROOT / "appliance" / "program.py", path / "appliance")
         (path / "appliance" / "__init__.py").touch()
         (path / "appliance" / "main.py").write_text(MAIN)
         (path / "setup.cfg").write_text(SETUP_CFG)
