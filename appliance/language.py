@@ -4,9 +4,13 @@ Whoever shows them to a person says by `speak` which language that is. A program
 English, and so does whatever is kept in the database.
 """
 
+from collections.abc import Callable
 from contextvars import ContextVar
 from gettext import NullTranslations
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 _spoken: ContextVar[NullTranslations] = ContextVar("spoken", default=NullTranslations())  # noqa: B039  # never changed
 
@@ -19,6 +23,20 @@ def speak(translations: NullTranslations) -> None:
 def be_plain() -> None:
     """English again."""
     _spoken.set(NullTranslations())
+
+
+def in_this_language(work: Callable[P, T]) -> Callable[P, T]:
+    """`work` for another thread or greenlet: it speaks there as whoever asks for it does here."""
+    translations = _spoken.get()
+
+    def spoken(*args: P.args, **kwargs: P.kwargs) -> T:
+        token = _spoken.set(translations)
+        try:
+            return work(*args, **kwargs)
+        finally:
+            _spoken.reset(token)
+
+    return spoken
 
 
 def gettext(sentence: str, **facts: Any) -> str:

@@ -39,3 +39,21 @@ def test_who_speaks_does_so_for_nobody_else() -> None:
     finally:
         language.be_plain()
     assert heard == ["quiet"]
+
+
+def test_a_native_thread_speaks_as_whoever_sent_it_there_and_plainly_afterwards() -> None:
+    heard: list[str] = []
+    language.speak(Shouting())
+    try:
+        work = language.in_this_language(lambda: heard.append(language.gettext("quiet")))
+    finally:
+        language.be_plain()
+
+    def there() -> None:
+        work()
+        heard.append(language.gettext("quiet"))
+
+    other = Thread(target=there)
+    other.start()
+    other.join()
+    assert heard == ["QUIET", "quiet"]

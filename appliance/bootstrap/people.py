@@ -40,12 +40,13 @@ def build_people(
 ) -> People:
     users = Users(database, run_native=run_native, clock=clock)
     passwords = Passwords(run_native)
+    sessions = Sessions(database, settings.web, clock=clock)
     return People(
         users=users,
-        user_changes=UserChanges(database, passwords, clock=clock),
-        own_password=OwnPassword(database, passwords, clock=clock),
+        user_changes=UserChanges(database, passwords, clock=clock, forget=sessions.forget),
+        own_password=OwnPassword(database, passwords, clock=clock, forget=sessions.forget_but),
         second_factor=SecondFactor(database, vault, clock=clock),
-        sessions=Sessions(database, settings.web, clock=clock),
+        sessions=sessions,
         setup=Setup(users, minutes=settings.appliance.setup_minutes, clock=clock, data_dir=settings.data_dir),
         place=Place(database, settings.appliance, settings.data_dir, clock=clock),
         first_run=FirstRun(database, clock=clock),

@@ -15,6 +15,7 @@ from appliance.db.engine import create_database_engine, is_memory, is_sqlite
 from appliance.db.write import RunNative, TransactionWriter, WriteFunction, Writer, at_fault, unavailable
 from appliance.db.writer import GroupCommitWriter
 from appliance.errors import QueryTooSlow, StorageDamaged
+from appliance.language import in_this_language
 
 log = structlog.get_logger(__name__)
 
@@ -91,7 +92,7 @@ class Database:
         if self.damage:
             raise StorageDamaged(self.damage)
         with self._watched():
-            return self.writer.write(fn)
+            return self.writer.write(in_this_language(fn))  # whoever comes first runs what others wrote, too
 
     @contextmanager
     def _watched(self) -> Iterator[None]:

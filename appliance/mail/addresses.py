@@ -8,6 +8,7 @@ import email_validator
 from email_validator import EmailNotValidError, validate_email
 
 from appliance.errors import ApplianceError
+from appliance.language import gettext
 
 NAME_LIMIT = 256
 
@@ -37,7 +38,7 @@ def parse(text: str) -> Address:
         return of(text)
     name, bracket, email = text[:-1].rpartition("<")
     if not bracket:
-        raise _invalid(text, "it has a '>' without a '<'")
+        raise _invalid(text, gettext("it has a '>' without a '<'"))
     return of(email, _unquoted(name.strip()))
 
 
@@ -48,9 +49,12 @@ def of(email: str, name: str = "") -> Address:
     (`root@[192.0.2.1]`) are taken, because networks without DNS use them.
     """
     if _UNSAFE_IN_NAME.search(name):
-        raise InvalidAddress("The name of a recipient must be one line of text without control characters.")
+        raise InvalidAddress(gettext("The name of a recipient must be one line of text without control characters."))
     if len(name) > NAME_LIMIT:
-        raise InvalidAddress(f"A name may have {NAME_LIMIT} characters; this one has {len(name)}. Shorten it.")
+        remedy = gettext(
+            "A name may have %(most)s characters; this one has %(count)s. Shorten it.", most=NAME_LIMIT, count=len(name)
+        )
+        raise InvalidAddress(remedy)
     return Address(_canonical(email.strip()), name.strip())
 
 
@@ -81,13 +85,19 @@ def _canonical(email: str) -> str:
     except EmailNotValidError as error:
         raise _invalid(email, str(error).rstrip(".")) from error
     except UnicodeError as error:  # a lone surrogate, which JSON can carry
-        raise _invalid(email, "it has characters that are no text") from error
+        raise _invalid(email, gettext("it has characters that are no text")) from error
     return f"{checked.local_part}@{checked.ascii_domain}"
 
 
 def _invalid(email: str, reason: str) -> InvalidAddress:
     shown = email if len(email) <= 80 else f"{email[:77]}..."
-    return InvalidAddress(f"{shown!r} is not an e-mail address: {reason}. Write it as name@example.com.")
+    return InvalidAddress(
+        gettext(
+            "%(text)s is not an e-mail address: %(reason)s. Write it as name@example.com.",
+            text=repr(shown),
+            reason=reason,
+        )
+    )
 
 
 def _unquoted(name: str) -> str:

@@ -12,6 +12,7 @@ from appliance.db.models import AuditEntry, SenderAccount
 from appliance.db.models.sender_account import TransportKind
 from appliance.db.queries import accounts
 from appliance.errors import FieldError, InvalidInput, NotFound
+from appliance.language import gettext
 from appliance.mail import addresses
 from appliance.mail.addresses import Address, InvalidAddress
 from appliance.mail.headers import new_message_id
@@ -91,7 +92,7 @@ class AccountTest:
 
     def _try_mailbox(self, transport: Transport, account: SenderAccount, recipient: Address | None) -> AccountReport:
         if recipient is None:
-            return AccountReport(True, "The mailbox works.")
+            return AccountReport(True, gettext("The mailbox works."))
         return _accepted(transport.send(self._envelope(account, recipient)), recipient, [])
 
     def _try_smtp(
@@ -99,7 +100,7 @@ class AccountTest:
     ) -> AccountReport:
         if recipient is None:
             transport.check(dialogue)
-            return AccountReport(True, "The server accepted the login.", dialogue)
+            return AccountReport(True, gettext("The server accepted the login."), dialogue)
         return _accepted(transport.send(self._envelope(account, recipient), dialogue), recipient, dialogue)
 
     def _envelope(self, account: SenderAccount, recipient: Address) -> Envelope:
@@ -115,7 +116,10 @@ class AccountTest:
 
 
 def _accepted(result: SendResult, recipient: Address, dialogue: list[str]) -> AccountReport:
-    return AccountReport(True, f"{result.server} accepted a test message for {recipient.email}.", dialogue)
+    told = gettext(
+        "%(server)s accepted a test message for %(recipient)s.", server=result.server, recipient=recipient.email
+    )
+    return AccountReport(True, told, dialogue)
 
 
 def _recipient(to: str | None) -> Address | None:

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from appliance.db.models import SenderAccount
 from appliance.errors import FieldError
+from appliance.language import gettext
 from appliance.services.submit_message import SubmitMessage
 
 FURTHEST = timedelta(days=366)
@@ -35,10 +36,10 @@ def _account_errors(command: SubmitMessage, accounts: Set[str]) -> Iterator[Fiel
 
 def _time_errors(command: SubmitMessage, now: datetime) -> Iterator[FieldError]:
     if command.send_at is not None and command.send_at > now + FURTHEST:
-        yield FieldError("send_at", "A message can wait for a year; give an earlier moment.")
+        yield FieldError("send_at", gettext("A message can wait for a year; give an earlier moment."))
     if command.expires_at is None:
         return
     if command.expires_at <= now:
-        yield FieldError("expires_at", "This moment is past; give a later one, or leave it out.")
+        yield FieldError("expires_at", gettext("This moment is past; give a later one, or leave it out."))
     elif command.expires_at <= command.due_at(now):
-        yield FieldError("expires_at", "It must be later than 'send_at', or the message would never be sent.")
+        yield FieldError("expires_at", gettext("It must be later than 'send_at', or the message would never be sent."))

@@ -17,6 +17,7 @@ from appliance.db.models.base import insert_rows
 from appliance.db.queries import attachments
 from appliance.db.types import new_id
 from appliance.errors import FieldError, InvalidInput, NotFound
+from appliance.language import gettext
 from appliance.services import audit
 from appliance.services.attachment_files import AttachmentDamaged, AttachmentFiles, Kept
 from appliance.services.attachment_rules import WrongType, safe_filename, settled_type
@@ -105,8 +106,12 @@ class Attachments:
         Raises InvalidInput.
         """
         if len(content) > self._limits.attachment_mb * MEGABYTE:
-            remedy = f"the limit is {self._limits.attachment_mb} MB ([limits] attachment_mb)"
-            raise InvalidInput([FieldError(field, f"The file has {len(content)} bytes; {remedy}.", "too_large")])
+            remedy = gettext(
+                "The file has %(size)s bytes; the limit is %(most)s MB ([limits] attachment_mb).",
+                size=len(content),
+                most=self._limits.attachment_mb,
+            )
+            raise InvalidInput([FieldError(field, remedy, "too_large")])
         name = safe_filename(filename)
         judged = self._run_native(partial(self._judge, name, content_type, content))
         if isinstance(judged, WrongType):

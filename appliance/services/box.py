@@ -22,6 +22,7 @@ from appliance.db.queries.box import Pause
 from appliance.db.queries.matching import Look, MessageSet
 from appliance.db.queries.message_filters import Filters
 from appliance.errors import FieldError, InvalidInput, WrongState
+from appliance.language import gettext
 from appliance.services import audit
 from appliance.services.audit import Actor
 from appliance.services.jobs import Jobs, Made, NewJob
@@ -73,7 +74,9 @@ class Box:
         """
         reason = reason.strip()
         if len(reason) > LONGEST_REASON:
-            raise InvalidInput([FieldError("reason", f"Give at most {LONGEST_REASON} characters.")])
+            raise InvalidInput(
+                [FieldError("reason", gettext("Give at most %(most)s characters.", most=LONGEST_REASON))]
+            )
         now = self._clock()
         value = {"reason": PauseReason.ASKED, "detail": reason, "by": audit.acting().name}
         row = audit.entry("box.paused", "", {"reason": reason}, now)

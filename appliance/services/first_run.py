@@ -1,10 +1,11 @@
 """How far the first run has come: what is there already counts, whoever made it and on whichever page."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from appliance.clock import Clock
@@ -74,7 +75,7 @@ class FirstRun:
             if done != noted.get("done"):
                 Flag.put(session, FLAG, {**noted, "done": done}, now=now)
 
-        self._database.write(write)
+        self._write(write)
 
     @needs(Permission.ADMINISTER)
     def dismiss(self) -> None:
@@ -86,7 +87,14 @@ class FirstRun:
             Flag.put(session, FLAG, {**_noted(session), "dismissed": True}, now=now)
             AuditEntry.note(session, row)
 
-        self._database.write(write)
+        self._write(write)
+
+    def _write(self, write: Callable[[Session], None]) -> None:
+        try:
+            self._database.write(write)
+        except IntegrityError:
+            # on a database server two can race to note the first thing: the second finds it noted
+            self._database.write(write)
 
 
 def _noted(session: Session) -> Mapping[str, Any]:

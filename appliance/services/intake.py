@@ -9,6 +9,7 @@ from typing import Any
 
 from appliance.config.settings import LimitsSettings
 from appliance.errors import FieldError, InvalidInput
+from appliance.language import gettext
 from appliance.mail import addresses
 from appliance.mail.addresses import Address, InvalidAddress
 from appliance.mail.headers import InvalidHeader, check_header, encode_text
@@ -69,7 +70,9 @@ def address(value: object) -> Address:
             return _from_object(value)
     except InvalidAddress as error:
         raise ValueError(str(error)) from error
-    raise ValueError('expected an address such as "ann@example.com" or {"email": "ann@example.com", "name": "Ann"}')
+    raise ValueError(
+        gettext('expected an address such as "ann@example.com" or {"email": "ann@example.com", "name": "Ann"}')
+    )
 
 
 def _from_object(value: Mapping[Any, Any]) -> Address:
@@ -126,18 +129,20 @@ def _header_error(name: str, value: str) -> str:
 def subject(value: str) -> str:
     """What can be written as a header; found out now, because later nobody would be there to mend it."""
     if len(value) > LONGEST_SUBJECT:
-        raise ValueError(f"has {len(value)} characters; the limit is {LONGEST_SUBJECT}")
+        raise ValueError(
+            gettext("has %(count)s characters; the limit is %(most)s", count=len(value), most=LONGEST_SUBJECT)
+        )
     try:
         encode_text("Subject", value)
     except (InvalidHeader, UnicodeError) as error:
-        raise ValueError("must be one line of text without control characters") from error
+        raise ValueError(gettext("must be one line of text without control characters")) from error
     return value
 
 
 def plain_text(value: str) -> str:
     """Text of any length that can be stored and sent."""
     if "\0" in value or not _encodable(value):
-        raise ValueError("has characters that are no text (a lone surrogate or NUL)")
+        raise ValueError(gettext("has characters that are no text (a lone surrogate or NUL)"))
     return value
 
 
@@ -147,16 +152,18 @@ def instant(value: object) -> datetime:
     if re.search(r" \d\d:\d\d\Z", text[10:]):
         text = "+".join(text.rsplit(" ", 1))
     if not _INSTANT.match(text):
-        raise ValueError("give a moment with its offset: 2026-11-24T08:00:00Z or 2026-11-24T09:00:00+01:00")
+        raise ValueError(gettext("give a moment with its offset: 2026-11-24T08:00:00Z or 2026-11-24T09:00:00+01:00"))
     try:
         return datetime.fromisoformat(text.upper()).astimezone(UTC)
     except (ValueError, OverflowError) as error:
-        raise ValueError(f"there is no such moment: {error}") from error
+        raise ValueError(gettext("there is no such moment: %(reason)s", reason=error)) from error
 
 
 def tag(value: str) -> str:
     if not 0 < len(value) <= LONGEST_TAG or not value.isprintable() or value != value.strip():
-        raise ValueError(f"a tag has 1 to {LONGEST_TAG} printable characters and no space at its ends")
+        raise ValueError(
+            gettext("a tag has 1 to %(most)s printable characters and no space at its ends", most=LONGEST_TAG)
+        )
     return value
 
 
@@ -207,21 +214,27 @@ def limit_errors(command: SubmitMessage, limits: LimitsSettings) -> list[FieldEr
 def _recipient_errors(command: SubmitMessage, limits: LimitsSettings) -> list[FieldError]:
     recipients = len(command.to) + len(command.cc) + len(command.bcc)
     if recipients == 0:
-        return [FieldError("to", "Name at least one recipient in 'to', 'cc' or 'bcc'.", "required")]
+        return [FieldError("to", gettext("Name at least one recipient in 'to', 'cc' or 'bcc'."), "required")]
     if recipients > limits.recipients:
-        remedy = f"the limit is {limits.recipients} ([limits] recipients). Send several messages."
-        return [FieldError("to", f"There are {recipients} recipients; {remedy}", "too_many")]
+        remedy = gettext(
+            "There are %(count)s recipients; the limit is %(most)s ([limits] recipients). Send several messages.",
+            count=recipients,
+            most=limits.recipients,
+        )
+        return [FieldError("to", remedy, "too_many")]
     return []
 
 
 def _content_errors(command: SubmitMessage, limits: LimitsSettings) -> list[FieldError]:
     if command.text is None and command.html is None and command.template is None:
-        return [FieldError("text", "Give 'text', 'html' or both.", "required")]
+        return [FieldError("text", gettext("Give 'text', 'html' or both."), "required")]
     size = len((command.text or "").encode()) + len((command.html or "").encode())
     size += sum(one.size for one in command.attachments)
     if size > limits.message_mb * MEGABYTE:
-        remedy = f"the limit is {limits.message_mb} MB ([limits] message_mb)"
-        return [FieldError("html" if command.html else "text", f"It has {size} bytes; {remedy}.", "too_large")]
+        remedy = gettext(
+            "It has %(size)s bytes; the limit is %(most)s MB ([limits] message_mb).", size=size, most=limits.message_mb
+        )
+        return [FieldError("html" if command.html else "text", remedy, "too_large")]
     return []
 
 

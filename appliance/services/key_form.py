@@ -7,6 +7,7 @@ from typing import Any
 
 from appliance.db.models import ApiKey
 from appliance.errors import FieldError, InvalidInput
+from appliance.language import gettext
 from appliance.services import key_limits
 from appliance.services.caller import SCOPES, Caller
 from appliance.services.key_limits import NOT_ALLOWED, KeyLimits
@@ -90,30 +91,36 @@ def beyond(form: KeyForm, before: KeyForm | None, caller: Caller) -> list[FieldE
 
 def _name_errors(form: KeyForm) -> Iterator[FieldError]:
     if not 0 < len(form.name.strip()) <= LONGEST_NAME or not form.name.strip().isprintable():
-        remedy = f"Give a name of 1 to {LONGEST_NAME} characters that says which program uses the key."
+        remedy = gettext(
+            "Give a name of 1 to %(most)s characters that says which program uses the key.", most=LONGEST_NAME
+        )
         yield FieldError("name", remedy)
 
 
 def _scope_errors(form: KeyForm) -> Iterator[FieldError]:
     if unknown := [scope for scope in form.scopes if scope not in SCOPES]:
-        yield FieldError("scopes", f"{', '.join(unknown)}: unknown; choose from {', '.join(SCOPES)}.")
+        remedy = gettext(
+            "%(unknown)s: unknown; choose from %(known)s.", unknown=", ".join(unknown), known=", ".join(SCOPES)
+        )
+        yield FieldError("scopes", remedy)
     if not form.scopes:
-        yield FieldError("scopes", f"Give at least one of {', '.join(SCOPES)}.")
+        yield FieldError("scopes", gettext("Give at least one of %(known)s.", known=", ".join(SCOPES)))
 
 
 def _number_errors(form: KeyForm) -> Iterator[FieldError]:
     for name in ("requests_per_minute", "daily_limit"):
         value = getattr(form, name)
         if value is not None and not 1 <= value <= LARGEST:
-            yield FieldError(
-                name, f"Give a whole number from 1 to {LARGEST}, or nothing: then the configuration decides."
+            remedy = gettext(
+                "Give a whole number from 1 to %(most)s, or nothing: then the configuration decides.", most=LARGEST
             )
+            yield FieldError(name, remedy)
 
 
 def _list_errors(form: KeyForm) -> Iterator[FieldError]:
     for name in ("allowed_accounts", "allowed_from"):
         if len(getattr(form, name)) > MOST_ENTRIES:
-            yield FieldError(name, f"There may be {MOST_ENTRIES} entries.", "too_many")
+            yield FieldError(name, gettext("There may be %(most)s entries.", most=MOST_ENTRIES), "too_many")
 
 
 def _patterns(texts: Sequence[str]) -> tuple[tuple[str, ...], list[FieldError]]:

@@ -5,13 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from appliance.errors import FieldError
+from appliance.language import gettext
 from appliance.mail import addresses
 from appliance.mail.addresses import InvalidAddress
 
 SUBDOMAINS = "@*."
-_FORMS = (
-    "Give addresses such as shop@example.com, domains such as @example.com, or @*.example.com for what is below one."
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +87,13 @@ def pattern(text: str) -> str:
             raise InvalidAddress("a star stands only in front of a domain")
         return addresses.of(text).email.lower()
     except InvalidAddress as error:
-        raise ValueError(f"{text[:80]!r} is none of these. {_FORMS}") from error
+        raise ValueError(
+            gettext(
+                "%(text)s is none of these. Give addresses such as shop@example.com, domains such as @example.com, "
+                "or @*.example.com for what is below one.",
+                text=repr(text[:80]),
+            )
+        ) from error
 
 
 def _domain(text: str) -> str:

@@ -56,13 +56,13 @@ class SecondFactor:
         secret = pyotp.random_base32()
         encrypted = self._vault.encrypt(secret)
 
-        def write(session: Session) -> None:
-            found = access.user(session, user_id)
-            if found is not None and not found.has_second_factor:
+        def write(session: Session) -> str:
+            found = User.locked(session, user_id)
+            if found is not None and found.totp_secret == user.totp_secret:
                 found.totp_secret = encrypted
+            return encrypted if found is None else found.totp_secret
 
-        self._database.write(write)
-        return secret
+        return self._vault.decrypt(self._database.write(write))
 
     @staticmethod
     def address(secret: str, name: str) -> str:
@@ -91,7 +91,7 @@ class SecondFactor:
         row = audit.entry("user.second_factor_set_up", user_id, {"name": user.name}, now)
 
         def write(session: Session) -> None:
-            found = access.user(session, user_id)
+            found = User.locked(session, user_id)
             if found is None or found.has_second_factor or found.totp_secret != user.totp_secret:
                 raise WrongState(begin_again)  # else a code would be asked for that no app shows
             found.totp_since, found.totp_step = now, step
@@ -110,13 +110,16 @@ class SecondFactor:
 
     def new_codes(self, user_id: str) -> list[str]:
         """Takes the place of all earlier ones. Raises WrongState."""
-        user = self._user(user_id)
+        user, none = self._user(user_id), gettext("There is no second factor that recovery codes could stand in for.")
         if not user.has_second_factor:
-            raise WrongState(gettext("There is no second factor that recovery codes could stand in for."))
+            raise WrongState(none)
         codes = _new_codes()
         row = audit.entry("user.recovery_codes_made", user_id, {"name": user.name}, self._clock())
 
         def write(session: Session) -> None:
+            found = User.locked(session, user_id)  # else each of two at once would leave what the other one made
+            if found is None or not found.has_second_factor:
+                raise WrongState(none)
             RecoveryCode.replace(session, user_id, [_hash(one) for one in codes])
             AuditEntry.note(session, row)
 

@@ -18,6 +18,7 @@ from appliance.db.models.sender_account import BUILT_IN_MAILBOX_ID, TransportKin
 from appliance.db.queries import accounts, outbox
 from appliance.db.types import new_id
 from appliance.errors import FieldError, InvalidInput, NotFound, WrongState
+from appliance.language import gettext
 from appliance.mail import addresses
 from appliance.mail.addresses import InvalidAddress
 from appliance.services import account_days, account_order, audit
@@ -140,7 +141,9 @@ class SenderAccounts:
     def delete(self, account_id: str) -> None:
         """Its history stays. Messages that asked for it are held for a person. Raises NotFound, WrongState."""
         if account_id == BUILT_IN_MAILBOX_ID:
-            raise WrongState("The built-in mailbox cannot be deleted; it steps aside once there is another account.")
+            raise WrongState(
+                gettext("The built-in mailbox cannot be deleted; it steps aside once there is another account.")
+            )
         now = self._clock()
         row = audit.entry("account.deleted", account_id, {}, now)
 
@@ -192,7 +195,9 @@ def check(form: AccountForm) -> AccountForm:
 def _check_identity(form: AccountForm) -> list[FieldError]:
     errors = []
     if not form.name.strip() or len(form.name) > 200 or not form.name.isprintable():
-        errors.append(FieldError("name", "Give a name of 1 to 200 characters; recipients see it as the sender."))
+        errors.append(
+            FieldError("name", gettext("Give a name of 1 to 200 characters; recipients see it as the sender."))
+        )
     try:
         addresses.of(form.email)
     except InvalidAddress as error:
@@ -203,26 +208,26 @@ def _check_identity(form: AccountForm) -> list[FieldError]:
 def _check_server(form: AccountForm) -> list[FieldError]:
     errors = []
     if form.transport not in tuple(TransportKind):
-        errors.append(FieldError("transport", "Choose smtp or mailbox."))
+        errors.append(FieldError("transport", gettext("Choose smtp or mailbox.")))
     if form.security not in DEFAULT_PORTS:
-        errors.append(FieldError("security", "Choose none, starttls or tls."))
+        errors.append(FieldError("security", gettext("Choose none, starttls or tls.")))
     if form.transport == TransportKind.SMTP and not _is_host(form.host):
-        errors.append(FieldError("host", "Give the SMTP server's name or address, such as smtp.example.com."))
+        errors.append(FieldError("host", gettext("Give the SMTP server's name or address, such as smtp.example.com.")))
     if form.port is not None and not 1 <= form.port <= 65535:
         errors.append(
-            FieldError("port", "Give a port from 1 to 65535; usual are 587 (starttls), 465 (tls), 25 (none).")
+            FieldError("port", gettext("Give a port from 1 to 65535; usual are 587 (starttls), 465 (tls), 25 (none)."))
         )
     if form.password and not form.username:
-        errors.append(FieldError("username", "A password needs a username."))
+        errors.append(FieldError("username", gettext("A password needs a username.")))
     return errors
 
 
 def _check_limits(form: AccountForm) -> list[FieldError]:
     errors = []
     if form.daily_limit is not None and not 0 <= form.daily_limit <= 2_000_000_000:
-        errors.append(FieldError("daily_limit", "Give a whole number, 0 or more, or null for no limit."))
+        errors.append(FieldError("daily_limit", gettext("Give a whole number, 0 or more, or null for no limit.")))
     if not -1000 <= form.priority <= 1000:
-        errors.append(FieldError("priority", "Give a whole number from -1000 to 1000; higher is used first."))
+        errors.append(FieldError("priority", gettext("Give a whole number from -1000 to 1000; higher is used first.")))
     return errors
 
 

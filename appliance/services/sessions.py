@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from appliance.clock import Clock
 from appliance.config.settings import WebSettings
 from appliance.db.database import Database
-from appliance.db.models import AuditEntry, UserSession
+from appliance.db.models import AuditEntry, User, UserSession
 from appliance.db.queries import access
 from appliance.db.types import new_id
 from appliance.errors import Forbidden, StorageUnavailable
@@ -21,6 +21,7 @@ from appliance.language import gettext
 from appliance.services import audit
 
 SEEN_EVERY = timedelta(minutes=1)  # a write each request would cost more than it tells
+CLOCK_STEP = timedelta(minutes=5)  # by so much a clock is set right without anybody being signed out
 LONGEST_DEVICE = 300
 MOST_UNKEPT = 100
 
@@ -48,8 +49,12 @@ class Sessions:
         self._lock = threading.Lock()
         self._unkept: OrderedDict[str, UserSession] = OrderedDict()
 
-    def begin(self, user_id: str, *, address: str, device: str) -> str:
-        """Returns the token, which nothing else ever shows."""
+    def begin(self, user_id: str, *, address: str, device: str, password_hash: str | None = None) -> str:
+        """Returns the token, which nothing else ever shows. `password_hash`: the one that was found right.
+
+        Raises:
+            Forbidden: that password was changed meanwhile, or the person may not come in any more.
+        """
         token, now = secrets.token_urlsafe(32), self._clock()
         row = UserSession(
             id=new_id("ses"),
@@ -61,13 +66,15 @@ class Sessions:
             last_seen_at=now,
             expires_at=now + self._lifetime,
         )
+        signed_out = _signed_out()
 
         def write(session: Session) -> None:
             UserSession.sweep(session, now=now, idle_since=now - self._idle)
-            user = access.user(session, user_id)
-            if user is not None:
-                user.last_sign_in_at = now
-                session.merge(row)
+            user = User.locked(session, user_id)
+            if user is None or not user.active or password_hash not in (None, user.password_hash):
+                raise Forbidden(signed_out)
+            user.last_sign_in_at = now
+            session.merge(row)
 
         try:
             self._database.write(write)
@@ -101,7 +108,7 @@ class Sessions:
         with suppress(StorageUnavailable):
             self._database.write(write)
             if unkept is not None:
-                self._forget(presence.user_id, only=unkept.id)
+                self.forget(presence.user_id, only=unkept.id)
 
     def rotate(self, session_id: str) -> str:
         """A new token for the same session, after its rights have changed: the old one is worth nothing any more.
@@ -111,7 +118,7 @@ class Sessions:
         """
         token = secrets.token_urlsafe(32)
         if not self._database.write(lambda session: UserSession.rotate(session, session_id, _hash(token))):
-            raise Forbidden(gettext("You were signed out meanwhile. Sign in again."))
+            raise Forbidden(_signed_out())
         return token
 
     def end(self, user_id: str, session_id: str) -> None:
@@ -126,7 +133,7 @@ class Sessions:
 
     def _end(self, action: str, user_id: str, *, only: str | None = None, but: str | None = None) -> None:
         row = audit.entry(action, user_id, {}, self._clock())
-        self._forget(user_id, only=only, but=but)
+        self.forget(user_id, only=only, but=but)
 
         def write(session: Session) -> None:
             if ended := UserSession.end(session, user_id, only=only, but=but):
@@ -134,8 +141,13 @@ class Sessions:
 
         self._database.write(write)
 
+    def forget_but(self, user_id: str, session_id: str) -> None:
+        self.forget(user_id, but=session_id)
+
     def _goes_on(self, row: UserSession, now: datetime) -> bool:
-        return now < row.expires_at and now < row.last_seen_at + self._idle
+        """One that began later than now began while the clock was fast, and would go on for as long as it was."""
+        began_later = row.expires_at - self._lifetime > now + CLOCK_STEP
+        return not began_later and now < row.expires_at and now < row.last_seen_at + self._idle
 
     def _keep_in_memory(self, row: UserSession) -> None:
         """With a full disk a person comes in all the same, to do something about it; a restart ends that session."""
@@ -144,11 +156,16 @@ class Sessions:
             if len(self._unkept) > MOST_UNKEPT:
                 self._unkept.popitem(last=False)
 
-    def _forget(self, user_id: str, *, only: str | None = None, but: str | None = None) -> None:
+    def forget(self, user_id: str, *, only: str | None = None, but: str | None = None) -> None:
+        """Of those that are kept in memory alone, as `UserSession.end` of the others."""
         with self._lock:
             for token_hash, kept in list(self._unkept.items()):
                 if kept.user_id == user_id and only in (None, kept.id) and kept.id != but:
                     del self._unkept[token_hash]
+
+
+def _signed_out() -> str:
+    return gettext("You were signed out meanwhile. Sign in again.")
 
 
 def _hash(token: str) -> str:

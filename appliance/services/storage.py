@@ -19,6 +19,10 @@ class Storage:
         """Why the last write was not kept; empty when it was."""
         return self._database.damage or self._database.writer.trouble
 
+    def is_damaged(self) -> bool:
+        """Whether the trouble is of the file itself, so that no further try can end it."""
+        return bool(self._database.damage)
+
     def look_again(self) -> None:
         """While there is trouble: tries a small write, so that nobody has to post a message to find that it is over."""
         if not self.trouble():

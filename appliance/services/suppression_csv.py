@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from appliance.db.models import Suppression
 from appliance.errors import FieldError, InvalidInput
+from appliance.language import gettext
 from appliance.services import intake
 from appliance.services.suppression_entry import Entry, checked
 
@@ -63,7 +64,9 @@ def _text(content: bytes) -> str:
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise _invalid(f"Byte {error.start} is not UTF-8. Save the file as CSV in UTF-8.") from error
+        raise _invalid(
+            gettext("Byte %(place)s is not UTF-8. Save the file as CSV in UTF-8.", place=error.start)
+        ) from error
 
 
 def _rows(text: str) -> Iterator[tuple[int, Mapping[str, str]]]:
@@ -81,10 +84,11 @@ def _rows(text: str) -> Iterator[tuple[int, Mapping[str, str]]]:
                     continue
             count += 1
             if count > MOST_ROWS:
-                raise _invalid(f"There are more than {MOST_ROWS} rows. Import them in several files.", "too_many")
+                remedy = gettext("There are more than %(most)s rows. Import them in several files.", most=MOST_ROWS)
+                raise _invalid(remedy, "too_many")
             yield reader.line_num, dict(zip(names, map(_unshielded, cells), strict=False))
     except csv.Error as error:
-        raise _invalid(f"Line {reader.line_num} is no CSV: {error}.") from error
+        raise _invalid(gettext("Line %(line)s is no CSV: %(reason)s.", line=reader.line_num, reason=error)) from error
 
 
 def _names(cells: list[str]) -> tuple[tuple[str, ...], bool]:

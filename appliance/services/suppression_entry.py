@@ -7,6 +7,7 @@ from typing import Any
 from appliance.db.models.suppression import SuppressionSource
 from appliance.db.types import new_id
 from appliance.errors import FieldError, InvalidInput
+from appliance.language import gettext
 from appliance.mail import addresses
 from appliance.mail.addresses import InvalidAddress
 
@@ -42,9 +43,11 @@ def checked(address: str, reason: str, expires_at: datetime | None, now: datetim
     except InvalidAddress as error:
         errors.append(FieldError("address", str(error)))
     if len(reason) > LONGEST_REASON or not reason.isprintable():
-        errors.append(FieldError("reason", f"Give one line of text, {LONGEST_REASON} characters at most."))
+        errors.append(
+            FieldError("reason", gettext("Give one line of text, %(most)s characters at most.", most=LONGEST_REASON))
+        )
     if expires_at is not None and expires_at <= now:
-        errors.append(FieldError("expires_at", "That moment is past; leave it out to suppress for ever."))
+        errors.append(FieldError("expires_at", gettext("That moment is past; leave it out to suppress for ever.")))
     if errors:
         raise InvalidInput(errors)
     return Entry(address, reason, expires_at)
@@ -63,6 +66,9 @@ def canonical(text: str) -> str:
         return addresses.of(f"a@{text}").email.removeprefix("a@").lower()
     except InvalidAddress as error:
         raise InvalidAddress(
-            f"{text[:80]!r} is neither an e-mail address nor a domain. "
-            "Write name@example.com, or example.com for all of that domain."
+            gettext(
+                "%(text)s is neither an e-mail address nor a domain. "
+                "Write name@example.com, or example.com for all of that domain.",
+                text=repr(text[:80]),
+            )
         ) from error

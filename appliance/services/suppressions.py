@@ -14,6 +14,7 @@ from appliance.db.models import AuditEntry, Suppression
 from appliance.db.models.suppression import SuppressionSource
 from appliance.db.queries import suppressions
 from appliance.errors import NotFound
+from appliance.language import in_this_language
 from appliance.mail.addresses import InvalidAddress
 from appliance.services import audit, suppression_csv
 from appliance.services.permission import Permission, needs
@@ -114,7 +115,7 @@ class Suppressions:
             InvalidInput: it is no CSV; nothing was imported.
         """
         now = self._clock()
-        entries, refused = self._run_native(lambda: suppression_csv.read(content, now))
+        entries, refused = self._run_native(in_this_language(lambda: suppression_csv.read(content, now)))
         for some in _steps([entry.row(SuppressionSource.IMPORT, now) for entry in entries]):
             self._database.write(partial(_put, some))
         told = audit.entry("suppression.imported", "", {"imported": len(entries), "refused": len(refused)}, now)

@@ -8,6 +8,7 @@ from typing import Any
 from appliance.config.settings import LimitsSettings
 from appliance.db.models import TemplateVersion
 from appliance.errors import FieldError, InvalidInput
+from appliance.language import gettext
 from appliance.mail.templating import InvalidTemplate, Source, compile_template, names_used
 from appliance.services import intake, template_variables
 from appliance.services.template_variables import Variable
@@ -77,7 +78,7 @@ def canonical_locale(text: str) -> str:
     language, *others = text.strip().replace("_", "-").split("-")
     made = "-".join([language.lower(), *(one.title() if len(one) == 4 else one.upper() for one in others)])
     if not _LOCALE.match(made):
-        raise ValueError("give a language such as zh, zh-CN or zh-Hans-CN")
+        raise ValueError(gettext("give a language such as zh, zh-CN or zh-Hans-CN"))
     return made
 
 
@@ -106,36 +107,47 @@ def faults(
 
 def _slug_errors(slug: str) -> Iterator[FieldError]:
     if not _SLUG.match(slug) or len(slug) > LONGEST_SLUG:
-        remedy = f"Use lower-case letters and digits with single dashes between, {LONGEST_SLUG} characters at most."
+        remedy = gettext(
+            "Use lower-case letters and digits with single dashes between, %(most)s characters at most.",
+            most=LONGEST_SLUG,
+        )
         yield FieldError("slug", remedy)
 
 
 def _name_errors(form: TemplateForm, reason: str) -> Iterator[FieldError]:
     if not 0 < len(form.name.strip()) <= LONGEST_NAME or not form.name.isprintable():
-        yield FieldError("name", f"Give a name of 1 to {LONGEST_NAME} printable characters.")
+        yield FieldError("name", gettext("Give a name of 1 to %(most)s printable characters.", most=LONGEST_NAME))
     if len(reason) > LONGEST_REASON:
-        yield FieldError("reason", f"It may have {LONGEST_REASON} characters.")
+        yield FieldError("reason", gettext("It may have %(most)s characters.", most=LONGEST_REASON))
 
 
 def _size_errors(form: TemplateForm, limits: LimitsSettings) -> Iterator[FieldError]:
     if len(form.locales) > MOST_LOCALES:
-        yield FieldError("locales", f"There may be {MOST_LOCALES}.", "too_large")
+        yield FieldError("locales", gettext("There may be %(most)s.", most=MOST_LOCALES), "too_large")
     sources = (form.source(), *form.locales.values())
     size = sum(len(text) for source in sources for text in source.parts().values())
     if size > limits.template_kb * KIBI:
-        remedy = f"All its parts have {size} characters; the limit is {limits.template_kb * KIBI}"
-        yield FieldError("html" if form.html else "text", f"{remedy} ([limits] template_kb).", "too_large")
+        remedy = gettext(
+            "All its parts have %(size)s characters; the limit is %(most)s ([limits] template_kb).",
+            size=size,
+            most=limits.template_kb * KIBI,
+        )
+        yield FieldError("html" if form.html else "text", remedy, "too_large")
 
 
 def _source_errors(form: TemplateForm, declared: Set[str] | None, *, compiled: bool) -> Iterator[FieldError]:
     yield from _errors_of(form.source(), "", declared, compiled)
     for locale, source in list(form.locales.items())[:MOST_LOCALES]:
         try:
-            wrong = "" if canonical_locale(locale) == locale else f"write it {canonical_locale(locale)}"
+            wrong = (
+                ""
+                if canonical_locale(locale) == locale
+                else gettext("write it %(locale)s", locale=canonical_locale(locale))
+            )
         except ValueError as error:
             wrong = str(error)
         if wrong:
-            yield FieldError(f"locales.{locale[:20]}", f"{wrong[:1].upper()}{wrong[1:]}.")
+            yield FieldError(f"locales.{locale[:20]}", template_variables.sentence(wrong))
         yield from _errors_of(source, f"locales.{locale[:20]}.", declared, compiled)
 
 
@@ -161,13 +173,13 @@ def _compiler_errors(source: Source) -> list[FieldError]:
     try:
         compile_template(source)
     except InvalidTemplate as error:
-        return [FieldError(one.part, f"{str(one)[:1].upper()}{str(one)[1:]}.") for one in error.faults]
+        return [FieldError(one.part, template_variables.sentence(str(one))) for one in error.faults]
     return []
 
 
 def _undeclared_errors(source: Source, declared: Set[str]) -> list[FieldError]:
     return [
-        FieldError(part, f"It uses the variable {name!r}, which is not declared.")
+        FieldError(part, gettext("It uses the variable %(name)s, which is not declared.", name=repr(name)))
         for part, names in names_used(source).items()
         for name in sorted(names - declared)
     ]
@@ -175,13 +187,13 @@ def _undeclared_errors(source: Source, declared: Set[str]) -> list[FieldError]:
 
 def _text_errors(source: Source) -> Iterator[FieldError]:
     if source.html is None and source.text is None:
-        yield FieldError("html", "Give 'html', 'text' or both.", "required")
+        yield FieldError("html", gettext("Give 'html', 'text' or both."), "required")
     if not source.subject.strip():
-        yield FieldError("subject", "Give a subject.", "required")
+        yield FieldError("subject", gettext("Give a subject."), "required")
     if "\n" in source.subject or "\r" in source.subject:
-        yield FieldError("subject", "It is one line.")
+        yield FieldError("subject", gettext("It is one line."))
     for part, text in source.parts().items():
         try:
             intake.plain_text(text)
         except ValueError as error:
-            yield FieldError(part, f"It {error}.")
+            yield FieldError(part, gettext("It %(fault)s.", fault=error))

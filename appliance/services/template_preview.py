@@ -7,6 +7,7 @@ from typing import Any
 from appliance.config.settings import LimitsSettings
 from appliance.db.write import RunNative
 from appliance.errors import FieldError, InvalidInput
+from appliance.language import in_this_language
 from appliance.mail.templating import (
     CompiledTemplate,
     InvalidTemplate,
@@ -43,7 +44,8 @@ class TemplatePreview:
 
     def of(self, form: TemplateForm, locale: str | None = None) -> Draft:
         """With the examples of its variables; an undefined one stands there by its name. Stores nothing."""
-        wrong = tuple(self._run_native(partial(faults, form, "", self._limits, all_declared=False)))
+        look = partial(faults, form, "", self._limits, all_declared=False)
+        wrong = tuple(self._run_native(in_this_language(look)))
         source = form.locales.get(locale or "", form.source())
         used = self._run_native(partial(_names_used, form))
         declared = {variable.name for variable in form.variables}

@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Any
 
 from appliance.errors import FieldError, InvalidInput
+from appliance.language import gettext
 from appliance.services import intake
 
 MOST_VARIABLES = 200
@@ -48,7 +49,7 @@ class Variable:
 
 def check(variables: Sequence[Variable]) -> list[FieldError]:
     """Every wrong declaration, as `variables[2].name`."""
-    errors = [FieldError("variables", f"There may be {MOST_VARIABLES}.", "too_many")] * (
+    errors = [FieldError("variables", gettext("There may be %(most)s.", most=MOST_VARIABLES), "too_many")] * (
         len(variables) > MOST_VARIABLES
     )
     names: set[str] = set()
@@ -75,7 +76,7 @@ def values_for(variables: Iterable[Variable], given: Mapping[str, Any], most_byt
         except _Missing:
             errors.append(FieldError(f"variables.{variable.name}", _missing(variable), "required"))
         except ValueError as error:
-            errors.append(FieldError(f"variables.{variable.name}", f"{_sentence(str(error))}."))
+            errors.append(FieldError(f"variables.{variable.name}", sentence(str(error))))
     if errors:
         raise InvalidInput(errors)
     return values
@@ -94,17 +95,20 @@ def _declaration_errors(variable: Variable, names: set[str]) -> Iterator[tuple[s
     if not _NAME.match(variable.name) or len(variable.name) > LONGEST_NAME:
         yield (
             "name",
-            f"Use letters, digits and '_', a letter first, {LONGEST_NAME} characters at most.",
+            gettext("Use letters, digits and '_', a letter first, %(most)s characters at most.", most=LONGEST_NAME),
         )
     elif variable.name in _TAKEN:
-        yield "name", f"{variable.name!r} means something else in a template; choose another name."
+        yield (
+            "name",
+            gettext("%(name)s means something else in a template; choose another name.", name=repr(variable.name)),
+        )
     elif variable.name in names:
-        yield "name", f"{variable.name!r} is declared twice."
+        yield "name", gettext("%(name)s is declared twice.", name=repr(variable.name))
     if variable.type not in tuple(VariableType):
-        yield "type", f"Choose one of {', '.join(VariableType)}."
+        yield "type", gettext("Choose one of %(known)s.", known=", ".join(VariableType))
         return
     if len(variable.description) > LONGEST_DESCRIPTION:
-        yield "description", f"It may have {LONGEST_DESCRIPTION} characters."
+        yield "description", gettext("It may have %(most)s characters.", most=LONGEST_DESCRIPTION)
     for field in ("default", "example"):
         value = getattr(variable, field)
         try:
@@ -112,7 +116,7 @@ def _declaration_errors(variable: Variable, names: set[str]) -> Iterator[tuple[s
                 _typed(variable.type, value)
                 _require_json(value)
         except ValueError as error:
-            yield field, f"{_sentence(str(error))}."
+            yield field, sentence(str(error))
 
 
 def _value(variable: Variable, given: Mapping[str, Any]) -> Any:
@@ -131,30 +135,30 @@ def _typed(kind: str, value: Any) -> Any:
 
 def _string(value: Any) -> str:
     if not isinstance(value, str):
-        raise ValueError(f"expected a text, got {_shown(value)}")
+        raise ValueError(gettext("expected a text, got %(value)s", value=_shown(value)))
     return value
 
 
 def _integer(value: Any) -> int:
     if not isinstance(value, int) or isinstance(value, bool):
-        raise ValueError(f"expected a whole number, got {_shown(value)}")
+        raise ValueError(gettext("expected a whole number, got %(value)s", value=_shown(value)))
     return value
 
 
 def _number(value: Any) -> float:
     if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
-        raise ValueError(f"expected a number, got {_shown(value)}")
+        raise ValueError(gettext("expected a number, got %(value)s", value=_shown(value)))
     return value
 
 
 def _boolean(value: Any) -> bool:
     if not isinstance(value, bool):
-        raise ValueError(f"expected true or false, got {_shown(value)}")
+        raise ValueError(gettext("expected true or false, got %(value)s", value=_shown(value)))
     return value
 
 
 def _date(value: Any) -> date:
-    remedy = f"expected a date such as 2026-11-24 or 2026-11-24T08:00:00Z, got {_shown(value)}"
+    remedy = gettext("expected a date such as 2026-11-24 or 2026-11-24T08:00:00Z, got %(value)s", value=_shown(value))
     if not isinstance(value, str):
         raise ValueError(remedy)
     try:
@@ -165,13 +169,13 @@ def _date(value: Any) -> date:
 
 def _list(value: Any) -> list[Any]:
     if not isinstance(value, list):
-        raise ValueError(f"expected a list, got {_shown(value)}")
+        raise ValueError(gettext("expected a list, got %(value)s", value=_shown(value)))
     return value
 
 
 def _object(value: Any) -> dict[str, Any]:
     if not isinstance(value, dict):
-        raise ValueError(f"expected an object, got {_shown(value)}")
+        raise ValueError(gettext("expected an object, got %(value)s", value=_shown(value)))
     return value
 
 
@@ -203,7 +207,7 @@ def _sample(variable: Variable) -> Any:
 
 def _shown(value: Any) -> str:
     if isinstance(value, list | dict):
-        return "a list" if isinstance(value, list) else "an object"
+        return gettext("a list") if isinstance(value, list) else gettext("an object")
     text = json.dumps(value, ensure_ascii=False)
     return text if len(text) <= 40 else f"{text[:40]}…"
 
@@ -212,9 +216,13 @@ def _require_small(given: Mapping[str, Any], most_bytes: int) -> None:
     try:
         size = _require_json(given)
     except ValueError as error:
-        raise InvalidInput([FieldError("variables", f"{_sentence(str(error))}.")]) from error
+        raise InvalidInput([FieldError("variables", sentence(str(error)))]) from error
     if size > most_bytes:
-        remedy = f"They take {size} bytes as JSON; the limit is {most_bytes} ([limits] template_variables_kb)."
+        remedy = gettext(
+            "They take %(size)s bytes as JSON; the limit is %(most)s ([limits] template_variables_kb).",
+            size=size,
+            most=most_bytes,
+        )
         raise InvalidInput([FieldError("variables", remedy, "too_large")])
 
 
@@ -224,24 +232,28 @@ def _require_json(value: Any) -> int:
         text = json.dumps(value, ensure_ascii=False, allow_nan=False)
         size = len(text.encode())
     except UnicodeEncodeError as error:
-        raise ValueError("there are characters that are no text (a lone surrogate)") from error
+        raise ValueError(gettext("there are characters that are no text (a lone surrogate)")) from error
     except (ValueError, RecursionError) as error:
-        raise ValueError("there is a number that is too large for JSON readers, or too many levels") from error
+        raise ValueError(gettext("there is a number that is too large for JSON readers, or too many levels")) from error
     if "\\u0000" in text.replace("\\\\", ""):
-        raise ValueError("there is a NUL character")
+        raise ValueError(gettext("there is a NUL character"))
     return size
 
 
 def _undeclared(name: str, declared: Mapping[str, Variable]) -> FieldError:
-    known = f"It declares {', '.join(sorted(declared)[:20])}." if declared else "It declares none."
-    message = f"The template declares no such variable. {known}"
+    if declared:
+        known = ", ".join(sorted(declared)[:20])
+        message = gettext("The template declares no such variable. It declares %(known)s.", known=known)
+    else:
+        message = gettext("The template declares no such variable. It declares none.")
     return FieldError(f"variables.{name[:LONGEST_NAME]}", message, "unknown_field")
 
 
 def _missing(variable: Variable) -> str:
     about = f" {variable.description}" if variable.description else ""
-    return f"The template needs it: a value of the type {variable.type}.{about}"
+    return gettext("The template needs it: a value of the type %(type)s.", type=variable.type) + about
 
 
-def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:]
+def sentence(fault: str) -> str:
+    """A fault, which is written without a capital and a full stop, as a sentence of its own."""
+    return gettext("%(fault)s.", fault=fault[:1].upper() + fault[1:])

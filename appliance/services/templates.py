@@ -16,6 +16,7 @@ from appliance.db.models.base import insert_rows
 from appliance.db.queries import templates
 from appliance.db.types import new_id
 from appliance.errors import Conflict, FieldError, NotFound, WrongState
+from appliance.language import in_this_language
 from appliance.services import audit
 from appliance.services.permission import Permission, needs
 from appliance.services.template_form import TemplateForm, check, content_of, faults
@@ -128,11 +129,11 @@ class Templates:
     ) -> list[FieldError]:
         """What `create`, or without a `slug` `change`, would find wrong with the fields. Stores nothing."""
         look = partial(faults, form, reason, self._limits, slug=slug, all_declared=all_declared)
-        found: list[FieldError] = self._run_native(look)
+        found: list[FieldError] = self._run_native(in_this_language(look))
         return found
 
     def _check(self, form: TemplateForm, reason: str, slug: str | None = None) -> None:
-        self._run_native(partial(check, form, reason, self._limits, slug=slug))
+        self._run_native(in_this_language(partial(check, form, reason, self._limits, slug=slug)))
 
 
 def _rename(session: Session, template: Template, name: str, now: datetime) -> bool:

@@ -24,10 +24,19 @@ Change = Callable[[Session, User], Mapping[str, Any] | None]
 class UserChanges:
     """Each raises NotFound where there is no such user, and Forbidden."""
 
-    def __init__(self, database: Database, passwords_: Passwords, *, clock: Clock) -> None:
+    def __init__(
+        self,
+        database: Database,
+        passwords_: Passwords,
+        *,
+        clock: Clock,
+        forget: Callable[[str], object] = lambda _user_id: None,
+    ) -> None:
+        """`forget` ends what a full disk left of a user's sessions in memory alone."""
         self._database = database
         self._passwords = passwords_
         self._clock = clock
+        self._forget = forget
 
     @needs(Permission.ADMINISTER)
     def id_of(self, name: str) -> str:
@@ -123,13 +132,15 @@ class UserChanges:
         )
 
         def write(session: Session) -> None:
-            user = access.user(session, user_id)
+            administrators = None if keeps_administrator else User.lock_administrators(session)
+            user = User.locked(session, user_id)  # before sessions end: who is coming in at this moment has one then
             if user is None:
                 raise NotFound("user", user_id)
-            if not keeps_administrator and User.lock_administrators(session) == {user_id}:
+            if administrators == {user_id}:
                 raise WrongState(last)
             detail = change(session, user)
             if detail is not None:
                 AuditEntry.note(session, row | {"detail": dict(detail)})
 
         self._database.write(write)
+        self._forget(user_id)

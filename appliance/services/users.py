@@ -58,6 +58,7 @@ class Users:
         too_late = gettext("The appliance is set up already. Sign in.")
 
         def write(session: Session) -> None:
+            User.lock_administrators(session)  # names differ by more than case, which no constraint sees to
             if first and access.has_users(session):
                 raise Conflict(too_late)
             if access.user_by_name(session, name) is not None:
@@ -80,7 +81,8 @@ class Users:
         row = audit.entry("user.password_reset", "", {"name": name.strip()}, self._clock())
 
         def write(session: Session) -> None:
-            user = access.user_by_name(session, name)
+            named = access.user_by_name(session, name)
+            user = User.locked(session, named.id) if named is not None else None
             if user is None:
                 raise NotFound("user", name)
             user.password_hash, user.must_change_password = password_hash, must_change_password

@@ -8,6 +8,7 @@ from urllib.parse import SplitResult, urlsplit
 from appliance.db.models.event import EventKind
 from appliance.db.models.webhook_endpoint import EVERYTHING
 from appliance.errors import FieldError, InvalidInput
+from appliance.language import gettext
 from appliance.services.webhook_payload import PAUSED
 from appliance.webhooks.network import NetworkPolicy
 
@@ -40,7 +41,8 @@ def check(form: EndpointForm, rules: UrlRules) -> EndpointForm:
     if problem:
         errors.append(FieldError("url", problem))
     if len(form.description) > LONGEST_DESCRIPTION or not form.description.isprintable():
-        errors.append(FieldError("description", f"Give at most {LONGEST_DESCRIPTION} characters in one line."))
+        remedy = gettext("Give at most %(most)s characters in one line.", most=LONGEST_DESCRIPTION)
+        errors.append(FieldError("description", remedy))
     errors += _event_errors(form.events)
     if errors:
         raise InvalidInput(errors)
@@ -48,10 +50,14 @@ def check(form: EndpointForm, rules: UrlRules) -> EndpointForm:
 
 
 def _event_errors(events: Sequence[str]) -> list[FieldError]:
+    known = ", ".join(SUBSCRIBABLE)
     if not events:
-        return [FieldError("events", f"Name at least one of {', '.join(SUBSCRIBABLE)}.", "required")]
+        return [FieldError("events", gettext("Name at least one of %(known)s.", known=known), "required")]
     return [
-        FieldError(f"events[{index}]", f"There is no event {event[:60]!r}. Choose from {', '.join(SUBSCRIBABLE)}.")
+        FieldError(
+            f"events[{index}]",
+            gettext("There is no event %(event)s. Choose from %(known)s.", event=repr(event[:60]), known=known),
+        )
         for index, event in enumerate(events)
         if event not in SUBSCRIBABLE
     ]
@@ -71,12 +77,12 @@ def _group_of(kind: str) -> str:
 def _checked_url(text: str, rules: UrlRules) -> tuple[str, str]:
     """The URL as it is stored, and what is wrong with it."""
     if len(text) > LONGEST_URL or not text.isprintable() or " " in text:
-        return "", f"Give a URL of at most {LONGEST_URL} characters, without spaces."
+        return "", gettext("Give a URL of at most %(most)s characters, without spaces.", most=LONGEST_URL)
     try:
         parts = urlsplit(text)
         host, port = _ascii_host(parts.hostname or ""), parts.port
     except ValueError:
-        return "", "This is no URL. Give one such as https://example.com/hooks."
+        return "", gettext("This is no URL. Give one such as https://example.com/hooks.")
     problem = _problem(parts, host, rules)
     if problem:
         return "", problem
@@ -87,18 +93,19 @@ def _checked_url(text: str, rules: UrlRules) -> tuple[str, str]:
 
 def _problem(parts: SplitResult, host: str, rules: UrlRules) -> str:
     checks: Mapping[str, bool] = {
-        "Give a URL that starts with https://.": parts.scheme not in ("http", "https"),
-        "Give a URL with https://: http is not encrypted ([webhooks] allow_http allows it).": (
+        gettext("Give a URL that starts with https://."): parts.scheme not in ("http", "https"),
+        gettext("Give a URL with https://: http is not encrypted ([webhooks] allow_http allows it)."): (
             parts.scheme == "http" and not rules.allow_http
         ),
-        "Give a URL with a host, such as https://example.com/hooks.": not host,
-        "Leave out user and password: webhooks are signed, and a URL is no place for secrets.": (
+        gettext("Give a URL with a host, such as https://example.com/hooks."): not host,
+        gettext("Leave out user and password: webhooks are signed, and a URL is no place for secrets."): (
             parts.username is not None or parts.password is not None
         ),
-        "Write the path in ASCII; other characters percent-encoded.": not (parts.path + parts.query).isascii(),
-        f"{host} is not a public address, so nothing is sent there ([webhooks] allow_networks can allow it).": (
-            _is_refused(host, rules.policy)
-        ),
+        gettext("Write the path in ASCII; other characters percent-encoded."): not (parts.path + parts.query).isascii(),
+        gettext(
+            "%(host)s is not a public address, so nothing is sent there ([webhooks] allow_networks can allow it).",
+            host=host,
+        ): (_is_refused(host, rules.policy)),
     }
     return next((problem for problem, applies in checks.items() if applies), "")
 

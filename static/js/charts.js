@@ -10,7 +10,7 @@
   const charts = new Map();
   const still = window.matchMedia("(prefers-reduced-motion: reduce)");
   const language = document.documentElement.lang || "en";
-  const figures = new Intl.NumberFormat(language);
+  const number = (value) => String(value).replace(/\B(?=(\d{3})+$)/g, "\u202f"); // of a count, as in the text
 
   const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--pr-${name}`).trim();
   const facts = (canvas) => JSON.parse(canvas.dataset.chart);
@@ -44,7 +44,7 @@
   };
 
   const options = ({ stacked, sideways, sets, titles, labels }) => {
-    const counts = { beginAtZero: true, stacked, ticks: { precision: 0, maxTicksLimit: 6 }, grid: {} };
+    const counts = { beginAtZero: true, stacked, ticks: { precision: 0, maxTicksLimit: 6, callback: number }, grid: {} };
     const names = { stacked, ticks: { maxRotation: 0, autoSkip: !sideways, autoSkipPadding: 10 }, grid: { display: false } };
     if (sideways) names.ticks.callback = (place) => shortened(labels[place]);
     return {
@@ -60,7 +60,7 @@
         tooltip: {
           callbacks: {
             title: (items) => (titles || labels)[items[0].dataIndex],
-            label: (item) => `${item.dataset.label}: ${figures.format(item.raw)}`,
+            label: (item) => `${item.dataset.label}: ${number(item.raw)}`,
           },
         },
       },

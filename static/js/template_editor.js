@@ -61,6 +61,9 @@
     if (made.frame) part("made-html").contentWindow?.location.replace(made.frame); // not a step to go back to
   };
 
+  // an untouched form has no faults yet
+  const isBlank = () => ["subject", "html", "text"].every((name) => !form.elements[name].value);
+
   const ask = async () => {
     window.clearTimeout(timer);
     asked?.abort();
@@ -98,5 +101,5 @@
     event.preventDefault();
     ask();
   });
-  ask();
+  if (!isBlank()) ask();
 })();

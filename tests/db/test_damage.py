@@ -48,6 +48,7 @@ def test_reading_a_damaged_page_is_told_as_such(damaged: Database, ask: Callable
         session.execute(text("SELECT name, changed_at FROM flags")).all()
 
     assert "damaged" in Storage(damaged, clock=utc_now).trouble()
+    assert Storage(damaged, clock=utc_now).is_damaged()
     damaged.stop()
 
 

@@ -23,6 +23,19 @@ def write_template(page: Page, appliance: Appliance, slug: str) -> None:
     page.locator("[name=variables-0-example]").fill("Ann")
 
 
+def test_an_untouched_form_has_no_faults(browser: Browser, shared: Appliance) -> None:
+    context = browser.new_context()
+    page = context.new_page()
+    sign_in(page, shared)
+
+    page.goto(f"{address(shared)}/templates/new")
+    page.wait_for_load_state("networkidle")
+    expect(page.locator("#faults li")).to_have_count(0)
+    page.locator("#html").fill("{% if")
+    expect(page.locator("#faults li")).not_to_have_count(0)
+    context.close()
+
+
 @pytest.mark.parametrize("viewport", [DESK, PHONE], ids=["desk", "phone"])
 def test_from_writing_to_going_back(browser: Browser, shared: Appliance, viewport: dict[str, int]) -> None:
     slug = f"invoice-{viewport['width']}"

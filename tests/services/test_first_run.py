@@ -1,9 +1,13 @@
 """How far the first run has come: what is there counts, whoever made it."""
 
+import gevent
 import pytest
 
+from appliance.db.database import Database
 from appliance.services.first_run import ESSENTIAL, FirstRun, Step
+from tests.fakes import FakeClock
 from tests.services.conftest import Chain
+from tests.services_up import needs_postgres
 from tests.smtp_sink import SmtpSink
 
 
@@ -47,3 +51,15 @@ def test_it_is_over_when_somebody_says_so(first_run: FirstRun) -> None:
     progress = first_run.progress()
     assert progress.is_over
     assert Step.PLACE in progress.done
+
+
+@pytest.mark.postgres
+@needs_postgres
+def test_a_step_that_is_finished_twice_at_once_is_no_fault(postgres_database: Database, clock: FakeClock) -> None:
+    """As by a double click, on the first thing that is ever noted."""
+    first_run = FirstRun(postgres_database, clock=clock)
+
+    both = [gevent.spawn(first_run.finish, Step.PLACE) for _ in range(4)]
+    gevent.joinall(both, raise_error=True)
+
+    assert Step.PLACE in first_run.progress().done

@@ -9,7 +9,7 @@ from appliance.config.settings import WebSettings
 from appliance.db.database import Database
 from appliance.db.models import User
 from appliance.db.queries import access
-from appliance.errors import InvalidInput
+from appliance.errors import InvalidInput, StorageUnavailable
 from appliance.services.own_password import OwnPassword
 from appliance.services.passwords import Passwords, RunNative
 from appliance.services.sessions import Sessions
@@ -47,6 +47,25 @@ def test_the_session_that_it_is_changed_in_goes_on_and_the_others_end(
 
     assert opens(database, alice, NEW, native.apply)
     assert (sessions.look(here) is None, sessions.look(elsewhere)) == (False, None)
+
+
+def test_who_came_in_while_the_disk_was_full_is_out_as_well(
+    database: Database, native: ThreadPool, clock: FakeClock, alice: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sessions = Sessions(database, WebSettings(), clock=clock)
+
+    def refuse(_fn: object) -> object:
+        raise StorageUnavailable("the disk is full")
+
+    with monkeypatch.context() as full:
+        full.setattr(database, "write", refuse)
+        token = sessions.begin(alice, address="", device="")
+    assert sessions.look(token) is not None
+
+    own = OwnPassword(database, Passwords(native.apply), clock=clock, forget=sessions.forget_but)
+    own.change(alice, OLD, NEW, session_id="ses_1")
+
+    assert sessions.look(token) is None
 
 
 def test_a_password_that_was_reset_meanwhile_is_not_overwritten(

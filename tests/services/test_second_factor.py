@@ -2,6 +2,7 @@
 
 import re
 
+import gevent
 import pyotp
 import pytest
 
@@ -12,6 +13,7 @@ from appliance.db.queries import access
 from appliance.errors import InvalidInput, WrongState
 from appliance.services.second_factor import RECOVERY_CODES, STEP_SECONDS, SecondFactor
 from tests.fakes import FakeClock, FakeTimer
+from tests.services_up import needs_postgres
 
 
 @pytest.fixture
@@ -222,3 +224,44 @@ def test_a_clock_that_is_set_back_shuts_nobody_out(
     timer.seconds = right
     assert factor.accepts(alice(database), code(secret, timer))
     assert not factor.accepts(alice(database), code(secret, timer))
+
+
+@pytest.mark.postgres
+@needs_postgres
+def test_a_recovery_code_that_two_give_at_once_opens_once(
+    postgres_database: Database, vault: Vault, clock: FakeClock, timer: FakeTimer
+) -> None:
+    user = User(id="usr_alice", name="alice", password_hash="", created_at=clock())
+    postgres_database.write(lambda session: session.merge(user))
+    factor = SecondFactor(postgres_database, vault, clock=clock, timer=timer)
+    [recovery, *_others] = factor.confirm("usr_alice", code(factor.offer("usr_alice"), timer))
+
+    tries = [gevent.spawn(factor.accepts, alice(postgres_database), recovery) for _ in range(8)]
+    gevent.joinall(tries, raise_error=True)
+
+    assert sum(one.value for one in tries) == 1
+
+
+@pytest.mark.postgres
+@needs_postgres
+def test_of_new_codes_that_are_made_twice_at_once_ten_are_left(
+    postgres_database: Database, vault: Vault, clock: FakeClock, timer: FakeTimer
+) -> None:
+    user = User(id="usr_alice", name="alice", password_hash="", created_at=clock())
+    postgres_database.write(lambda session: session.merge(user))
+    factor = SecondFactor(postgres_database, vault, clock=clock, timer=timer)
+    factor.confirm("usr_alice", code(factor.offer("usr_alice"), timer))
+
+    made = [gevent.spawn(factor.new_codes, "usr_alice") for _ in range(8)]
+    gevent.joinall(made, raise_error=True)
+
+    with postgres_database.read() as session:
+        assert access.recovery_codes_left(session, "usr_alice") == RECOVERY_CODES
+
+
+def test_two_pages_that_are_opened_at_once_show_the_same_secret(factor: SecondFactor, database: Database) -> None:
+    """Else the picture on one of them would never work."""
+    offers = [gevent.spawn(factor.offer, "usr_alice") for _ in range(4)]
+    gevent.joinall(offers, raise_error=True)
+
+    assert {one.value for one in offers} == {factor.offer("usr_alice")}

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from sqlalchemy.orm import Session
 
 from appliance.config.settings import WebSettings
 from appliance.db.database import Database
@@ -184,4 +185,43 @@ def test_a_full_disk_keeps_nobody_out_and_the_session_is_kept_when_there_is_room
 
     assert [one.last_seen_at for one in rows(database, alice)] == [clock()]
     sessions.end_all(alice)
+    assert sessions.look(token) is None
+
+
+def test_who_is_reset_while_the_password_is_compared_does_not_come_in(
+    sessions: Sessions, alice: str, database: Database
+) -> None:
+    """Else somebody who is quick and knows the old password would have a session for hours."""
+    database.write(lambda session: setattr(session.get_one(User, alice), "password_hash", "another one"))
+
+    with pytest.raises(Forbidden):
+        sessions.begin(alice, address="", device="", password_hash="")
+    assert rows(database, alice) == []
+
+
+@pytest.mark.parametrize("why", ["disabled", "removed"])
+def test_nor_does_who_is_shut_out_meanwhile(sessions: Sessions, alice: str, database: Database, why: str) -> None:
+    def shut_out(session: Session) -> None:
+        user = session.get_one(User, alice)
+        if why == "disabled":
+            user.active = False
+        else:
+            session.delete(user)
+
+    database.write(shut_out)
+
+    with pytest.raises(Forbidden):
+        begin(sessions, alice)
+
+
+def test_a_session_that_began_while_the_clock_was_fast_does_not_go_on_for_years(
+    sessions: Sessions, alice: str, clock: FakeClock
+) -> None:
+    clock.advance(days=3650)
+    token = begin(sessions, alice)
+    clock.advance(minutes=-2)
+    assert present(sessions, token).name == "alice"  # so much a clock is set right now and then
+
+    clock.advance(days=-3650)
+
     assert sessions.look(token) is None

@@ -40,6 +40,7 @@ def test_a_write_that_is_not_kept_is_trouble_until_a_look_finds_it_over(database
     with pytest.raises(StorageUnavailable):
         write_much(database)
     assert "full" in storage.trouble()
+    assert not storage.is_damaged()
 
     grow(database)
     storage.look_again()

@@ -4,14 +4,16 @@ from collections.abc import Callable
 
 import gevent
 import pytest
+from gevent.event import Event
 from gevent.threadpool import ThreadPool
+from sqlalchemy.orm import Session
 
 from appliance.config.settings import WebSettings
 from appliance.db.database import Database
 from appliance.db.models import User
 from appliance.db.models.audit_entry import ActorKind
 from appliance.db.queries import access
-from appliance.errors import Forbidden, InvalidInput, NotFound, WrongState
+from appliance.errors import Forbidden, InvalidInput, NotFound, StorageUnavailable, WrongState
 from appliance.services import audit
 from appliance.services.audit import Actor
 from appliance.services.passwords import Passwords
@@ -166,3 +168,54 @@ def test_somebody_who_is_not_there_is_not_changed(changes: UserChanges, what: st
 
     with pytest.raises(NotFound):
         ALL[what](changes)
+
+
+@pytest.mark.postgres
+@needs_postgres
+@pytest.mark.parametrize("what", ["set_role", "disable", "reset_password", "remove_second_factor", "sign_out"])
+def test_so_is_who_comes_in_at_the_same_moment(
+    postgres_database: Database, native: ThreadPool, clock: FakeClock, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    add(postgres_database, clock, "alice", "administrator")
+    add(postgres_database, clock, "bob", "operator")
+    sessions = Sessions(postgres_database, WebSettings(), clock=clock)
+    changes = UserChanges(postgres_database, Passwords(native.apply), clock=clock)
+    locked, half_way = User.locked, Event()
+
+    def slowly(session: Session, user_id: str) -> User | None:
+        found = locked(session, user_id)
+        if not half_way.is_set():
+            half_way.set()
+            gevent.sleep(1)
+        return found
+
+    monkeypatch.setattr(User, "locked", slowly)
+    coming_in = gevent.spawn(sessions.begin, "usr_bob", address="", device="")
+    half_way.wait()
+    ALL[what](changes)
+
+    assert sessions.look(coming_in.get()) is None
+
+
+@pytest.mark.parametrize(
+    "what", ["set_role", "disable", "remove", "reset_password", "remove_second_factor", "sign_out"]
+)
+def test_so_is_who_came_in_while_the_disk_was_full(
+    database: Database, native: ThreadPool, clock: FakeClock, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    add(database, clock, "alice", "administrator")
+    add(database, clock, "bob", "operator")
+    sessions = Sessions(database, WebSettings(), clock=clock)
+    changes = UserChanges(database, Passwords(native.apply), clock=clock, forget=sessions.forget)
+
+    def refuse(_fn: object) -> object:
+        raise StorageUnavailable("the disk is full")
+
+    with monkeypatch.context() as full:
+        full.setattr(database, "write", refuse)
+        token = sessions.begin("usr_bob", address="", device="")
+    assert sessions.look(token) is not None
+
+    ALL[what](changes)
+
+    assert sessions.look(token) is None

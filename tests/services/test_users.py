@@ -6,12 +6,14 @@ from appliance.config.settings import WebSettings
 from appliance.db.database import Database
 from appliance.db.models import User
 from appliance.db.models.audit_entry import ActorKind
+from appliance.db.queries import access
 from appliance.errors import Conflict, Forbidden, InvalidInput, NotFound
 from appliance.services import audit
 from appliance.services.audit import Actor
 from appliance.services.sessions import Sessions
 from appliance.services.users import LONGEST_PASSWORD, Users
 from tests.fakes import FakeClock
+from tests.services_up import needs_postgres
 
 PASSWORD = "a password of alice"
 
@@ -165,3 +167,25 @@ def test_only_who_may_administer_makes_users(users: Users) -> None:
     with audit.act_as(Actor(ActorKind.ANONYMOUS, "", "somebody")), pytest.raises(Forbidden):
         users.reset_password("alice", PASSWORD)
     assert not users.exist()
+
+
+@pytest.mark.postgres
+@needs_postgres
+def test_two_who_are_added_at_once_never_share_a_name(postgres_database: Database, clock: FakeClock) -> None:
+    """In upper and lower case it is the same name, and with two of them neither would come in."""
+    users = Users(postgres_database, run_native=lambda _work: "a hash", clock=clock)
+    users.create("alice", PASSWORD)
+
+    def add(name: str) -> str:
+        try:
+            users.create(name, PASSWORD)
+        except Conflict:
+            return "refused"
+        return "added"
+
+    both = [gevent.spawn(add, name) for name in ("Bob", "bob", "BOB", "boB")]
+    gevent.joinall(both, raise_error=True)
+
+    assert sorted(one.value for one in both) == ["added", "refused", "refused", "refused"]
+    with postgres_database.read() as session:
+        assert access.user_by_name(session, "bob") is not None

@@ -34,6 +34,11 @@ class User(Base):
         RecoveryCode.replace(session, self.id, [])
 
     @classmethod
+    def locked(cls, session: Session, user_id: str) -> "User | None":
+        """On a database server nobody else changes this person before this write ends."""
+        return session.get(cls, user_id, with_for_update=True, populate_existing=True)
+
+    @classmethod
     def use_step(cls, session: Session, user_id: str, step: int, *, ahead: int) -> bool:
         """Compare-and-set. False: that code, or a later one, was used before.
 

@@ -20,6 +20,7 @@ from appliance.services.template_variables import Variable
 from appliance.web import security
 from appliance.web.admin.compose_form import ComposeForm, Draft, variable_fields
 from appliance.web.admin.notices import notice
+from appliance.web.admin.own_names import own_name
 from appliance.web.context import web
 
 blueprint = Blueprint("compose", __name__, url_prefix="/compose")
@@ -156,7 +157,7 @@ def _page(draft: Draft, uploads: list[Attachment], **facts: Any) -> str:
         offered, _more = templates.page(session, limit=MOST_TEMPLATES)
         senders = accounts.by_priority(session)
     draft.form.template.choices = [("", _("none")), *((one.slug, f"{one.name} ({one.slug})") for one in offered)]
-    draft.form.account.choices = [("", _("any")), *((one.id, one.name) for one in senders)]
+    draft.form.account.choices = [("", _("any")), *((one.id, own_name(one.name)) for one in senders)]
     draft.form.priority.choices = [one.name.lower() for one in Priority]
     return render_template("compose.html", form=draft.form, draft=draft, uploads=uploads, remove=REMOVE, **facts)
 

@@ -99,6 +99,7 @@ class Draft:
         tags = self._read("tags", compose_parts.tags, NO_TAGS)
         send_at = self._read("send_at", lambda text: compose_parts.moment(text, zone), None)
         expires_at = self._read("expires_at", lambda text: compose_parts.moment(text, zone), None)
+        priority = self._read("priority", compose_parts.priority, Priority.NORMAL)
         content = self._of_the_template() if form.template.data else self._own()
         if self._wrong:
             raise InvalidInput([])
@@ -111,7 +112,7 @@ class Draft:
             send_at=send_at,
             expires_at=expires_at,
             account=form.account.data or None,
-            priority=Priority[str(form.priority.data or "normal").upper()],
+            priority=priority,
             attachments=tuple(self.files),
             **content,
         )

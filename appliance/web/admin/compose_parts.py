@@ -12,17 +12,19 @@ from zoneinfo import ZoneInfo
 
 from flask_babel import gettext as _
 
+from appliance.db.models.message import Priority
 from appliance.services import intake
 from appliance.services.intake import Address
 from appliance.services.template_variables import Variable, VariableType
 
-_BETWEEN_ADDRESSES = re.compile(r'[,;\n](?=(?:[^"]*"[^"]*")*[^"]*$)')  # not inside "Smith, Ann"
+_ADDRESSES = re.compile(r'(?:[^,;\n"]+|"[^"]*"|")+')  # a comma inside "Smith, Ann" is part of one
+_TAGS = re.compile(r"[^,]+")
 YES, NO = "true", "false"
 
 
 def addresses(text: str) -> tuple[Address, ...]:
     """Apart by commas, semicolons or lines."""
-    return tuple(address(part) for part in _pieces(_BETWEEN_ADDRESSES, text))
+    return tuple(address(part) for part in _pieces(_ADDRESSES, text))
 
 
 def address(text: str) -> Address:
@@ -43,11 +45,18 @@ def written_address(address: Address) -> str:
 
 def tags(text: str) -> tuple[str, ...]:
     """Apart by commas."""
-    found = tuple(dict.fromkeys(_pieces(re.compile(","), text)))
+    found = tuple(dict.fromkeys(_pieces(_TAGS, text)))
     try:
         return tuple(intake.tag(one) for one in found)
     except ValueError as error:
         raise ValueError(_("A tag has 1 to %(most)s printable characters.", most=intake.LONGEST_TAG)) from error
+
+
+def priority(text: str) -> Priority:
+    try:
+        return Priority[text.upper() or "NORMAL"]
+    except KeyError as error:
+        raise ValueError(_("Choose a priority from the list.")) from error
 
 
 def moment(text: str, zone: ZoneInfo) -> datetime | None:
@@ -79,8 +88,8 @@ def written(given: Any) -> str:
     return given if isinstance(given, str) else json.dumps(given, ensure_ascii=False)
 
 
-def _pieces(between: re.Pattern[str], text: str) -> Iterator[str]:
-    return (part.strip() for part in between.split(text) if part.strip())
+def _pieces(piece: re.Pattern[str], text: str) -> Iterator[str]:
+    return (part.strip() for part in piece.findall(text) if part.strip())
 
 
 def _integer(text: str) -> int:

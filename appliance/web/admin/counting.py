@@ -3,10 +3,14 @@
 import threading
 from collections import OrderedDict
 
+import structlog
 from flask import Flask, current_app
 
 from appliance.errors import ApplianceError
+from appliance.language import gettext
 from appliance.services.bulk import Bulk, BulkCount, BulkRequest
+
+log = structlog.get_logger(__name__)
 
 PATIENCE = 0.06  # seconds that a page waits for it; then it says that it is being counted
 MOST_KEPT = 50
@@ -35,6 +39,9 @@ class Counting:
             self.found = self._bulk.count(self._asked)
         except ApplianceError as error:
             self.trouble = str(error)
+        except Exception:  # the outermost edge of the thread: the page must hear that nothing comes any more
+            log.exception("messages could not be counted")
+            self.trouble = gettext("They could not be counted. The log says why.")
 
 
 class Countings:

@@ -6,6 +6,8 @@ from typing import Any
 from flask import Flask
 from markupsafe import Markup
 
+from appliance.language import gettext
+from appliance.web.admin.own_names import origin, own_name
 from appliance.web.context import web
 
 KIBI = 1024
@@ -20,6 +22,8 @@ def register(app: Flask) -> None:
     app.add_template_filter(number)
     app.add_template_filter(clock_time)
     app.add_template_filter(brief)
+    app.add_template_filter(own_name)
+    app.add_template_filter(origin)
 
 
 def moment(value: datetime | None) -> str:
@@ -40,12 +44,12 @@ def span(seconds: float) -> str:
     """The two largest units: `3 d 4 h`, `12 min`, `8 s`."""
     left = max(0, int(seconds))
     parts = []
-    for length, unit in ((86400, "d"), (3600, "h"), (60, "min"), (1, "s")):
+    for length, said in ((86400, _days), (3600, _hours), (60, _minutes), (1, _seconds)):
         count, left = divmod(left, length)
         if count:
-            parts.append((length, f"{count} {unit}"))
+            parts.append((length, said(count)))
     if not parts:
-        return "0 s"
+        return _seconds(0)
     shown = [text for length, text in parts[:2] if length >= 60 or parts[0][0] <= 60]
     return " ".join(shown)
 
@@ -58,8 +62,24 @@ def clock_time(value: datetime) -> str:
 def brief(seconds: float) -> str:
     """A span that may be far below a second: `42 ms`, `1.3 s`, then as `span`."""
     if seconds < 1:
-        return f"{seconds * 1000:.0f} ms"
-    return f"{seconds:.1f} s" if seconds < 60 else span(seconds)
+        return gettext("%(count)s ms", count=f"{seconds * 1000:.0f}")
+    return _seconds(f"{seconds:.1f}") if seconds < 60 else span(seconds)
+
+
+def _days(count: int) -> str:
+    return gettext("%(count)s d", count=count)
+
+
+def _hours(count: int) -> str:
+    return gettext("%(count)s h", count=count)
+
+
+def _minutes(count: int) -> str:
+    return gettext("%(count)s min", count=count)
+
+
+def _seconds(count: int | str) -> str:
+    return gettext("%(count)s s", count=count)
 
 
 def size(count: int) -> str:

@@ -8,13 +8,15 @@ from urllib.parse import urlsplit
 from flask import Flask, redirect, request, session, url_for
 from flask_login import LoginManager, UserMixin, current_user, login_user
 
-from appliance.errors import StorageUnavailable
+from appliance.errors import Forbidden, StorageUnavailable
+from appliance.language import gettext
 from appliance.services.sessions import Presence
 from appliance.web import acting
 from appliance.web.admin import rights
 from appliance.web.context import web
 
 CONTROL = range(0x20)
+LONGEST_NEXT = 2000  # a browser throws away a cookie of more than 4096 bytes, and it has to fit into one
 FOR_A_NEW_PASSWORD = ("admin.profile.password", "admin.profile.change_password")
 """All that there is for somebody whose password another one knows."""
 
@@ -49,11 +51,16 @@ def register(app: Flask) -> None:
     manager.unauthorized_handler(ask_to_sign_in)
 
 
-def begin(user_id: str) -> None:
-    """Signs `user_id` in, with a new session: nothing that was in the one before is believed, nor goes it on."""
+def begin(user_id: str, password_hash: str | None = None) -> None:
+    """Signs `user_id` in, with a new session: nothing that was in the one before is believed, nor goes it on.
+
+    Raises:
+        Forbidden: as `Sessions.begin`.
+    """
     end()
     device = str(request.user_agent)
-    token = web().services.sessions.begin(user_id, address=request.remote_addr or "", device=device)
+    address = request.remote_addr or ""
+    token = web().services.sessions.begin(user_id, address=address, device=device, password_hash=password_hash)
     _remember(token)
 
 
@@ -90,7 +97,7 @@ def ask_to_sign_in() -> Any:
 
 def safe_next(wanted: str | None) -> str:
     """`wanted` if it is a path of this site, else the first page."""
-    if not wanted or not wanted.startswith("/") or wanted.startswith(("//", "/\\")):
+    if not wanted or len(wanted) > LONGEST_NEXT or not wanted.startswith("/") or wanted.startswith(("//", "/\\")):
         return url_for("admin.status.show")
     parts = urlsplit(wanted)
     if parts.scheme or parts.netloc or "\\" in wanted or any(ord(char) in CONTROL for char in wanted):
@@ -100,7 +107,8 @@ def safe_next(wanted: str | None) -> str:
 
 def _remember(token: str) -> None:
     presence = web().services.sessions.look(token)
-    assert presence is not None
+    if presence is None:  # ended by somebody else in this very moment
+        raise Forbidden(gettext("You were signed out meanwhile. Sign in again."))
     session.permanent = True
     login_user(_acting(token, presence))
 

@@ -16,6 +16,7 @@ from appliance.errors import FieldError, InvalidInput
 from appliance.services.api_keys import SCOPES
 from appliance.services.key_form import LARGEST
 from appliance.web.admin.form import Form
+from appliance.web.admin.own_names import own_name
 
 INSTANT = timedelta(microseconds=1)
 NAMES = {"expires_at": "last_day"}
@@ -59,7 +60,7 @@ class ApiKeyForm(Form):
 
     def offer(self, accounts: Iterable[SenderAccount], chosen: Iterable[str] = ()) -> "ApiKeyForm":
         """The accounts to choose from; one that is chosen already and was deleted stays among them."""
-        choices = {account.id: account.name for account in accounts}
+        choices = {account.id: own_name(account.name) for account in accounts}
         gone = {
             account_id: _("%(name)s (deleted)", name=account_id) for account_id in chosen if account_id not in choices
         }

@@ -51,7 +51,7 @@ MENU = (
         ),
     ),
     Section(
-        _("Sending"),
+        _("Outgoing mail"),
         (
             Entry("accounts", _("Sender accounts")),
             Entry("templates", _("Templates")),

@@ -97,9 +97,17 @@ def register(app: Flask) -> None:
 def _admin() -> Blueprint:
     admin = Blueprint("admin", __name__)
     admin.before_request(identity.require)
+    admin.before_request(_refuse_nul)
     for group in GROUPS:
         admin.register_blueprint(group.blueprint)
     return admin
+
+
+def _refuse_nul() -> None:
+    """A database server takes none, and nobody types one."""
+    given = (*request.form.values(), *request.args.values(), *map(str, (request.view_args or {}).values()))
+    if any("\0" in text for text in given):
+        abort(HTTPStatus.BAD_REQUEST, "There is a NUL character in it, which is no text. Take it out.")
 
 
 def _refuse_forged_forms(app: Flask) -> None:

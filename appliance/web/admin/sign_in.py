@@ -105,7 +105,8 @@ def _ask_for_code(user: User) -> Any:
     """Nobody is signed in by that: the cookie says only whose password was right, and until when that counts."""
     identity.end()
     until = web().clock().timestamp() + HALF_WAY_SECONDS
-    session[HALF_WAY] = {"user": user.id, "of": _stamp(user), "until": until, "next": request.form.get("next", "")}
+    wanted = identity.safe_next(request.form.get("next"))
+    session[HALF_WAY] = {"user": user.id, "of": _stamp(user), "until": until, "next": wanted}
     return redirect(url_for(".code"))
 
 
@@ -125,7 +126,7 @@ def _stamp(user: User) -> str:
 
 
 def _let_in(user: User, wanted: str | None) -> Any:
-    identity.begin(user.id)
+    identity.begin(user.id, user.password_hash)
     web().services.users.note_sign_in(user)
     answer = redirect(identity.safe_next(wanted))
     assert isinstance(answer, Response)

@@ -63,6 +63,7 @@ def show() -> str:
         machine=machine(),
         short=web().services.capacity.short(),
         storage_trouble=web().services.storage.trouble(),
+        storage_damaged=web().services.storage.is_damaged(),
         counts=counts,
         oldest=oldest,
         paused_webhooks=[one for one in paused_webhooks if one.paused_reason != BY_HAND],

@@ -1,7 +1,9 @@
 """Signing in and out."""
 
 import re
+import secrets
 
+import pyotp
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
@@ -197,3 +199,15 @@ def test_a_full_disk_keeps_nobody_out(client: FlaskClient, core: Core, monkeypat
 
     assert sign_in(client, "alice", PASSWORD).status_code == 302
     assert client.get("/profile").status_code == 200
+
+
+def test_where_to_go_next_never_makes_the_cookie_too_large_for_a_browser(client: FlaskClient, core: Core) -> None:
+    """A browser throws such a cookie away, and nobody with a second factor would come in by that link."""
+    secret = core.services.second_factor.offer("usr_alice")
+    core.services.second_factor.confirm("usr_alice", pyotp.TOTP(secret).now())
+    wanted = "/" + secrets.token_urlsafe(6000)
+
+    answer = sign_in(client, "alice", PASSWORD, next=wanted)
+
+    assert answer.headers["Location"] == "/sign-in/code"
+    assert max(len(one) for one in answer.headers.getlist("Set-Cookie")) < 4096

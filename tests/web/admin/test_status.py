@@ -230,7 +230,18 @@ def test_a_full_queue_is_said_with_its_limit(alice: FlaskClient, api: ApiClient,
 def test_a_database_that_keeps_nothing_is_said(alice: FlaskClient, core: Core) -> None:
     core.database.writer.trouble = "The disk is full."
 
-    assert "The database keeps nothing now" in alice.get("/").text
+    page = alice.get("/").text
+    assert "The database keeps nothing now" in page
+    assert "It is tried again every few seconds." in page
+
+
+def test_of_a_damaged_file_it_does_not_say_that_trying_again_helps(alice: FlaskClient, core: Core) -> None:
+    core.database.damage = "The database file is damaged."
+
+    page = alice.get("/").text
+
+    assert "The database file is damaged." in page
+    assert "tried again every few seconds" not in page
 
 
 def add_alert(core: Core, kind: AlertKind, subject: str, facts: dict[str, Any]) -> None:
