@@ -7,9 +7,8 @@ English, and so does whatever is kept in the database.
 from collections.abc import Callable
 from contextvars import ContextVar
 from gettext import NullTranslations
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, TypeVar
 
-P = ParamSpec("P")
 T = TypeVar("T")
 
 _spoken: ContextVar[NullTranslations] = ContextVar("spoken", default=NullTranslations())  # noqa: B039  # never changed
@@ -25,14 +24,14 @@ def be_plain() -> None:
     _spoken.set(NullTranslations())
 
 
-def in_this_language(work: Callable[P, T]) -> Callable[P, T]:
-    """`work` for another thread or greenlet: it speaks there as whoever asks for it does here."""
+def in_this_language(work: Callable[[], T]) -> Callable[[], T]:
+    """`work` for a native thread: it speaks there as whoever asks for it does here."""
     translations = _spoken.get()
 
-    def spoken(*args: P.args, **kwargs: P.kwargs) -> T:
+    def spoken() -> T:
         token = _spoken.set(translations)
         try:
-            return work(*args, **kwargs)
+            return work()
         finally:
             _spoken.reset(token)
 

@@ -15,7 +15,6 @@ from appliance.db.engine import create_database_engine, is_memory, is_sqlite
 from appliance.db.write import RunNative, TransactionWriter, WriteFunction, Writer, at_fault, unavailable
 from appliance.db.writer import GroupCommitWriter
 from appliance.errors import QueryTooSlow, StorageDamaged
-from appliance.language import in_this_language
 
 log = structlog.get_logger(__name__)
 
@@ -92,7 +91,7 @@ class Database:
         if self.damage:
             raise StorageDamaged(self.damage)
         with self._watched():
-            return self.writer.write(in_this_language(fn))  # whoever comes first runs what others wrote, too
+            return self.writer.write(fn)
 
     @contextmanager
     def _watched(self) -> Iterator[None]:

@@ -6,6 +6,8 @@ from io import BytesIO
 import pytest
 from flask.testing import FlaskClient
 
+from appliance.bootstrap import Core
+from appliance.services.sender_accounts import AccountForm
 from tests.web.conftest import submit
 
 
@@ -47,6 +49,14 @@ def test_what_is_wrong_in_a_form_is_said_in_the_language_of_the_page(alice: Flas
     fields = {"address": "ann@example.com", "reason": "x" * 501, "days": ""}
     answer = submit(in_chinese(alice), "/suppressions", fields, form_at="/suppressions")
     assert "填写一行文本，最多 500 个字符。" in answer.text
+
+
+def test_so_is_what_is_wrong_in_a_change(alice: FlaskClient, core: Core) -> None:
+    account = core.services.sender_accounts.create(AccountForm("Relay", "a@example.com", host="smtp.example.com"))
+    page = f"/accounts/{account}/edit"
+    fields = {"name": "Relay", "email": "nobody", "transport": "smtp", "host": "smtp.example.com", "security": "tls"}
+    answer = submit(in_chinese(alice), page, fields | {"priority": "0"}, form_at=page)
+    assert "不是邮件地址" in answer.text
 
 
 def test_so_is_what_a_native_thread_found_wrong(alice: FlaskClient) -> None:
