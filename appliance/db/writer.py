@@ -133,8 +133,10 @@ class GroupCommitWriter:
                 continue
             if batch:
                 self._at_work = True
-                self._run_batch(batch)
-                self._at_work = False
+                try:
+                    self._run_batch(batch)
+                finally:
+                    self._at_work = False
         self._disconnect()
 
     def _next_batch(self) -> tuple[list[_Write], bool]:

@@ -25,11 +25,9 @@ MEGABYTE = 1024 * 1024
 LOOK_SECONDS = 1.0
 ACCEPTS_AT_ONCE = 32
 LARGEST_HEAD = 64 * KILOBYTE  # of a request line and its headers; browsers send a few KB
+MOST_CONNECTIONS = 1000
 
 log = structlog.get_logger(__name__)
-
-
-MOST_CONNECTIONS = 1000
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,11 +36,12 @@ class ServerCertificates:
             senders = [one for one in accounts.by_priority(session) if _is_encrypted(one)]
         servers = {self.name_of(one): one for one in senders}
         known = {server: until for server, until in self.known().items() if server in servers}
-        known |= self._answers(servers.items())
+        answers = self._answers(servers.items())
+        known |= {server: until for server, until in answers.items() if until is not None}
         value = {server: until.isoformat() for server, until in known.items()}
         now = self._clock()
         self._database.write(lambda session: Flag.put(session, KNOWN, value, now=now))
-        return {"servers": len(servers), "known": len(known)}
+        return {"servers": len(answers), "unanswered": len(servers) - len(answers)}
 
     def known(self) -> dict[str, datetime]:
         """The end of each server's certificate, by host:port."""
@@ -48,16 +49,13 @@ class ServerCertificates:
             flag = session.get(Flag, KNOWN)
         return {} if flag is None else {one: datetime.fromisoformat(until) for one, until in flag.value.items()}
 
-    def _answers(self, servers: Iterable[tuple[str, SenderAccount]]) -> dict[str, datetime]:
-        answers = {}
+    def _answers(self, servers: Iterable[tuple[str, SenderAccount]]) -> dict[str, datetime | None]:
+        answers: dict[str, datetime | None] = {}
         for server, account in servers:
             try:
-                until = self._ask(account)
+                answers[server] = self._ask(account)
             except TransportError as error:
                 log.info("the certificate of a server could not be looked at", server=server, reason=str(error))
-                continue
-            if until is not None:
-                answers[server] = until
         return answers
 
 

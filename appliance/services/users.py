@@ -19,6 +19,7 @@ from appliance.services.permission import Permission, Role, needs
 SHORTEST_PASSWORD = passwords.SHORTEST
 LONGEST_PASSWORD = passwords.LONGEST
 LONGEST_NAME = 200
+NOBODY = "(nobody of that name)"
 
 
 class Users:
@@ -108,9 +109,14 @@ class Users:
         """For the audit: this person comes in."""
         self._note("user.signed_in", user.id, user.name)
 
-    def note_refusal(self, name: str) -> None:
-        """For the audit: somebody gave this name with a password that is not the one."""
-        self._note("user.sign_in_failed", "", name)
+    def shown(self, name: str) -> str:
+        """What log and audit may tell of a name that somebody typed: it may be a password, in the wrong field."""
+        with self._database.read() as session:
+            return name if access.user_by_name(session, name) is not None else NOBODY
+
+    def note_refusal(self, shown: str) -> None:
+        """For the audit: somebody gave this name (see `shown`) with a password that is not the one."""
+        self._note("user.sign_in_failed", "", shown)
 
     def note_wrong_code(self, user: User) -> None:
         """For the audit: somebody has this person's password, but not the second factor."""

@@ -37,12 +37,12 @@ def backup(self: BoundTask) -> dict[str, Any]:
     return _run(self, "backup")
 
 
+def check_certificates(self: BoundTask) -> dict[str, Any]:
+    return _run(self, "check_certificates")
+
+
 def _run(task: BoundTask, key: str) -> dict[str, Any]:
     return task.app.services.periodic.run(key, task.request.id or "")
-
-
-def check_certificates(self: BoundTask) -> dict[str, Any]:
-    return self.app.services.periodic.run("check_certificates")
 
 
 PERIODIC_FUNCTIONS = (

@@ -1,7 +1,6 @@
 """`python run.py apikey`, in this process, on a data directory of the test's own."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -13,17 +12,8 @@ from appliance.clock import utc_now
 from appliance.config.settings import DatabaseSettings
 from appliance.db.database import Database
 from appliance.db.models import ApiKey, AuditEntry
+from tests.commands.said import Command, Said
 from tests.factories import add_account
-
-
-@dataclass
-class Said:
-    code: int
-    out: str
-    err: str
-
-
-Command = Callable[..., Said]
 
 
 @pytest.fixture

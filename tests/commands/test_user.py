@@ -2,8 +2,7 @@
 
 import io
 import json
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,16 +14,7 @@ from appliance.config.settings import DatabaseSettings
 from appliance.db.database import Database
 from appliance.db.models import AuditEntry, User
 from appliance.db.queries import access
-
-
-@dataclass
-class Said:
-    code: int
-    out: str
-    err: str
-
-
-Command = Callable[..., Said]
+from tests.commands.said import Command, Said
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from typing import Any
 import psutil
 import pytest
 
-from tests.functional.mail import add_account
+from tests.functional.mail import Gate, add_account
 from tests.functional.processes import Appliance
 from tests.smtp_sink import SmtpSink
 
@@ -33,6 +33,19 @@ def no_process_is_left() -> Iterator[None]:
 def sink() -> Iterator[SmtpSink]:
     with SmtpSink() as sink:
         yield sink
+
+
+@pytest.fixture
+def gate() -> Gate:
+    return Gate()
+
+
+@pytest.fixture
+def gated_sink(gate: Gate) -> Iterator[SmtpSink]:
+    """It answers for a message that it has only while `gate` is open."""
+    with SmtpSink(on_message=gate) as sink:
+        yield sink
+        gate.open()
 
 
 @pytest.fixture

@@ -43,18 +43,6 @@ def broker_url(request: pytest.FixtureRequest) -> Iterator[str]:
     clean_up(request.param, NAMESPACE)
 
 
-@pytest.fixture
-def gate() -> Gate:
-    return Gate()
-
-
-@pytest.fixture
-def gated_sink(gate: Gate) -> Iterator[SmtpSink]:
-    with SmtpSink(on_message=gate) as sink:
-        yield sink
-        gate.open()
-
-
 @pytest.mark.parametrize("broker_url", [RABBITMQ, REDIS], indirect=True)
 def test_message_gets_out_and_survives_a_kill(
     database_url: str, broker_url: str, start_appliance: MakeAppliance, gated_sink: SmtpSink, gate: Gate

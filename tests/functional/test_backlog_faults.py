@@ -1,10 +1,7 @@
 """A process that dies on a large backlog comes back at once, and with all of it."""
 
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
-
-import pytest
 
 from tests.bench.filling import fill
 from tests.functional.conftest import MakeAppliance
@@ -14,18 +11,6 @@ from tests.smtp_sink import SmtpSink
 from tests.waiting import wait_until
 
 QUEUED = 100_000
-
-
-@pytest.fixture
-def gate() -> Gate:
-    return Gate()
-
-
-@pytest.fixture
-def gated_sink(gate: Gate) -> Iterator[SmtpSink]:
-    with SmtpSink(on_message=gate) as sink:
-        yield sink
-        gate.open()
 
 
 def test_kill_on_a_backlog_of_100_000_loses_none_and_sends_on(

@@ -7,7 +7,6 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
@@ -23,18 +22,6 @@ from tests.smtp_sink import SmtpSink
 from tests.waiting import wait_until
 
 QUIET = {"LOG_LEVEL": "warning"}
-
-
-@pytest.fixture
-def gate() -> Gate:
-    return Gate()
-
-
-@pytest.fixture
-def gated_sink(gate: Gate) -> Iterator[SmtpSink]:
-    with SmtpSink(on_message=gate) as sink:
-        yield sink
-        gate.open()
 
 
 def copy_of(make_appliance: MakeAppliance, archive: Path, **environment: str) -> Appliance:

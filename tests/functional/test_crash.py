@@ -6,11 +6,8 @@ import signal
 import sqlite3
 import sys
 import time
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-
-import pytest
 
 from appliance.clock import utc_now
 from tests.functional.conftest import MakeAppliance
@@ -34,18 +31,6 @@ UNDER_LOAD = {
     "LOG_LEVEL": "warning",
 }
 ONE_SLOT = {"DELIVERY_RETRY_SECONDS": "1", "DISPATCHER_MIN_SLOTS": "1", "DISPATCHER_MAX_SLOTS": "1"}
-
-
-@pytest.fixture
-def gate() -> Gate:
-    return Gate()
-
-
-@pytest.fixture
-def gated_sink(gate: Gate) -> Iterator[SmtpSink]:
-    with SmtpSink(on_message=gate) as sink:
-        yield sink
-        gate.open()
 
 
 def test_kill_repeats_what_was_begun_with_its_message_id_and_sends_all_else_once(

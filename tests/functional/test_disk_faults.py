@@ -29,18 +29,6 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "--lazy", str(place)], check=True)
 
 
-@pytest.fixture
-def gate() -> Gate:
-    return Gate()
-
-
-@pytest.fixture
-def gated_sink(gate: Gate) -> Iterator[SmtpSink]:
-    with SmtpSink(on_message=gate) as sink:
-        yield sink
-        gate.open()
-
-
 def test_below_the_floor_new_mail_is_refused_and_accepted_mail_goes_out(
     small_disk: Path, start_appliance: MakeAppliance, gated_sink: SmtpSink, gate: Gate
 ) -> None:

@@ -18,19 +18,6 @@ from tests.waiting import wait_until
 
 
 @pytest.fixture
-def gate() -> Gate:
-    return Gate()
-
-
-@pytest.fixture
-def gated_sink(gate: Gate) -> Iterator[SmtpSink]:
-    """Has the message, but does not say so before the gate is open."""
-    with SmtpSink(on_message=gate) as sink:
-        yield sink
-        gate.open()
-
-
-@pytest.fixture
 def taken_port() -> Iterator[int]:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         yield listening.getsockname()[1]

@@ -5,10 +5,7 @@ import json
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
 from contextlib import closing
-
-import pytest
 
 from tests.functional.conftest import MakeAppliance
 from tests.functional.mail import Gate, add_account, arrivals, post, post_anyhow
@@ -20,18 +17,6 @@ MEGABYTE = 1024 * 1024
 LIMIT = 1500
 CLIENTS = 128  # four times the threads that serve requests
 EACH = 30
-
-
-@pytest.fixture
-def gate() -> Gate:
-    return Gate()
-
-
-@pytest.fixture
-def gated_sink(gate: Gate) -> Iterator[SmtpSink]:
-    with SmtpSink(on_message=gate) as sink:
-        yield sink
-        gate.open()
 
 
 class Crowd:

@@ -56,13 +56,15 @@ def submit() -> Any:
     name, password = _storable(form.name.data[:LONGEST_NAME]), form.password.data[:LONGEST_PASSWORD]
     known = known_browser.of(name)
     if wait := _throttle().admit(_network(), name, known):
-        log.warning("sign-in refused: too many tries", user=name, address=request.remote_addr, wait_seconds=wait)
+        shown = web().services.users.shown(name)
+        log.warning("sign-in refused: too many tries", user=shown, address=request.remote_addr, wait_seconds=wait)
         return _too_fast(_page, form, wait)
     user = web().services.users.authenticate(name, password)
     if user is None:
-        log.warning("sign-in failed", user=name, address=request.remote_addr)
+        shown = web().services.users.shown(name)
+        log.warning("sign-in failed", user=shown, address=request.remote_addr)
         _throttle().refused(_network(), name)
-        web().services.users.note_refusal(name)
+        web().services.users.note_refusal(shown)
         return _page(form, HTTPStatus.UNAUTHORIZED, refused=True)
     _throttle().accepted(_network(), name, known)
     if user.has_second_factor:

@@ -7,6 +7,7 @@ import pyotp
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from structlog.testing import capture_logs
 
 from appliance.bootstrap import Core
 from appliance.db.models import User
@@ -15,6 +16,7 @@ from appliance.db.queries.audit import AuditFilters
 from appliance.errors import StorageUnavailable
 from appliance.services.sign_in_throttle import FAILURES_OF_ADDRESS, SignInThrottle
 from appliance.services.throttle import FREE_TRIES
+from appliance.services.users import NOBODY
 from tests.fakes import FakeTimer
 from tests.web.conftest import PASSWORD, sign_in, submit
 
@@ -211,3 +213,16 @@ def test_where_to_go_next_never_makes_the_cookie_too_large_for_a_browser(client:
 
     assert answer.headers["Location"] == "/sign-in/code"
     assert max(len(one) for one in answer.headers.getlist("Set-Cookie")) < 4096
+
+
+def test_a_password_in_the_field_of_the_name_is_not_kept(client: FlaskClient, core: Core) -> None:
+    with capture_logs() as logged:
+        for name in (PASSWORD, "alice"):
+            for _ in range(FREE_TRIES + 1):
+                sign_in(client, name, "a guess of somebody")
+
+    with core.database.read() as session:
+        noted, _ = audit.page(session, AuditFilters(action="user.sign_in_failed"), limit=1000)
+    assert {one.detail["name"] for one in noted} == {NOBODY, "alice"}
+    assert "sign-in refused: too many tries" in [line["event"] for line in logged]
+    assert {line["user"] for line in logged} == {NOBODY, "alice"}
