@@ -9,8 +9,10 @@ import shutil  # noqa: E402
 from collections.abc import Callable, Iterator  # noqa: E402
 from contextlib import contextmanager  # noqa: E402
 from pathlib import Path  # noqa: E402
+from typing import Any  # noqa: E402
 
 import pytest  # noqa: E402
+import structlog  # noqa: E402
 from gevent.threadpool import ThreadPool  # noqa: E402
 from sqlalchemy import create_engine, make_url  # noqa: E402
 
@@ -26,6 +28,19 @@ POSTGRES_URL = os.environ.get("TEST_POSTGRES_URL", "postgresql+psycopg://postgre
 OF_A_LANGUAGE = "ENCODING 'UTF8' LOCALE 'C.UTF-8' LOCALE_PROVIDER icu ICU_LOCALE 'en-US'"
 
 
+@pytest.fixture(scope="session", autouse=True)
+def loggers_follow_their_configuration() -> Iterator[None]:
+    """A logger that was cached under one test's configuration would escape the `capture_logs` of all later ones."""
+    configure = structlog.configure
+
+    def uncached(**given: Any) -> None:
+        configure(**given | {"cache_logger_on_first_use": False})
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(structlog, "configure", uncached)
+        yield
+
+
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     """The defaults, with a data directory of the test's own."""
@@ -33,7 +48,7 @@ def settings(tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
-def eventually() -> Iterator[Callable[..., None]]:
+def eventually() -> Callable[..., None]:
     """`wait_until`, for tests that read better with it as a fixture."""
     return wait_until
 
