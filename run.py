@@ -12,6 +12,7 @@ if sys.version_info < (3, 11):  # noqa: UP036 - before anything that an older Py
         "Start it with a newer one, such as: python3.11 run.py".format(*sys.version_info[:2], sys.executable)
     )
 
+import gc
 import importlib.util
 import os
 from pathlib import Path
@@ -71,11 +72,15 @@ def start(wanted: str, argv: list[str]) -> int:
 
         os.chdir(ROOT)
         return int(pytest.main(argv[1:]))
+    gc.disable()  # looking for garbage while modules are imported takes a fifth of a start and frees 3 MiB
     try:
         from appliance.main import main as appliance_main
     except ModuleNotFoundError as error:
         say(missing(error.name or ""))
         return 1
+    finally:
+        gc.freeze()
+        gc.enable()
     return appliance_main(argv)
 
 
