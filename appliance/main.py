@@ -32,6 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ConfigError as error:
         for problem in error.problems:
             _complain(problem)
+        return os.EX_CONFIG  # systemd then does not start the service again
     except ApplianceError as error:
         _complain(str(error))
     except KeyboardInterrupt:

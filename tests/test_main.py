@@ -1,4 +1,5 @@
 import argparse
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -102,7 +103,7 @@ def test_configuration_may_be_named_before_or_after_the_command(
 
     code = main.main([*option, "systemd"] if before else ["systemd", *option])
 
-    assert code == 1
+    assert code == os.EX_CONFIG
     assert capsys.readouterr().err == BAD_PORT
 
 
@@ -115,7 +116,7 @@ def test_command_gets_the_settings(runs, config_file: Path) -> None:  # type: ig
 
 
 def test_all_problems_of_the_configuration_are_written(runs, capsys: pytest.CaptureFixture[str]) -> None:  # type: ignore[no-untyped-def]
-    assert runs(raising(ConfigError(["first", "second"]))) == 1
+    assert runs(raising(ConfigError(["first", "second"]))) == os.EX_CONFIG
     assert capsys.readouterr().err == "first\nsecond\n"
 
 

@@ -45,6 +45,7 @@ class DataDirectory:
         Raises:
             StartupError: it cannot, or somebody else keeps things in it.
         """
+        self._refuse_root()
         if data_swap.is_unfinished(self.path):
             self._finish_restore()
         if self.holds_something_else():
@@ -151,6 +152,15 @@ class DataDirectory:
         if facts.get("pid") != holder.get("pid"):  # left behind by one that was killed
             return holder
         return {**holder, **facts}
+
+    def _refuse_root(self) -> None:
+        """Of what root writes into the directory of a service, the service could read nothing."""
+        if os.geteuid() == 0 and self.path.exists() and self.path.stat().st_uid != 0:
+            owner = user_name(self.path.stat().st_uid)
+            raise StartupError(
+                f"The data directory {self.path} belongs to {owner}, who could not read what root writes there. "
+                f"Run this as that user: sudo -u {owner} …"
+            )
 
     def _finish_restore(self) -> None:
         self.lock()

@@ -82,6 +82,16 @@ def test_directory_of_somebody_else_names_its_owner(as_ordinary_user: None) -> N
         DataDirectory(Path("/usr/postroom")).prepare()
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else's undoing")
+def test_root_is_kept_from_writing_what_the_owner_could_not_read(tmp_path: Path) -> None:
+    os.chown(tmp_path, 65534, 65534)
+
+    with pytest.raises(StartupError, match=r"belongs to nobody.*sudo -u nobody"):
+        DataDirectory(tmp_path).prepare()
+
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_second_appliance_is_kept_out_and_told_who_is_there(
     directory: DataDirectory, other_appliance: subprocess.Popen[str]
 ) -> None:

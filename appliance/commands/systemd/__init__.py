@@ -1,6 +1,7 @@
 """`python run.py systemd`: prints a unit for this checkout, or puts it in place."""
 
 import argparse
+import compileall
 import os
 import shutil
 import subprocess
@@ -11,7 +12,7 @@ from pathlib import Path
 from appliance.commands.systemd import layout
 from appliance.commands.systemd.layout import Layout
 from appliance.commands.systemd.unit import Unit
-from appliance.config.loader import Loaded, base_directory
+from appliance.config.loader import FILE_NAME, Loaded, base_directory
 from appliance.errors import StartupError
 from appliance.installation.environment import BASE_PYTHON, Environment
 from appliance.program import PROGRAM
@@ -33,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--install",
         action="store_true",
-        help=f"write {UNIT_DIRECTORY / UNIT_NAME}, make what it needs, and have systemd read it",
+        help=f"write {UNIT_DIRECTORY / UNIT_NAME}, make what it needs, and have systemd read it; also after an upgrade",
     )
 
 
@@ -47,6 +48,7 @@ def run(arguments: argparse.Namespace, loaded: Loaded) -> int:
     text = _unit(planned).text()
     if arguments.install:
         _install(planned, text)
+        print(_what_is_next(planned))
     else:
         print(text, end="")
     return 0
@@ -71,8 +73,7 @@ def _unit(planned: Layout) -> Unit:
     environment = Environment(root)
     return Unit(
         root=root,
-        # not .venv's own interpreter: run.py then makes .venv again where it is missing
-        python=Path(BASE_PYTHON if environment.is_running() else sys.executable),
+        python=_python(environment),
         environment=environment.path,
         user=planned.user,
         config=planned.config,
@@ -80,28 +81,50 @@ def _unit(planned: Layout) -> Unit:
     )
 
 
+def _python(environment: Environment) -> Path:
+    """Not .venv's own interpreter: run.py then makes .venv again where it is missing."""
+    return Path(BASE_PYTHON if environment.is_running() else sys.executable)
+
+
 def _install(planned: Layout, text: str) -> None:
     """Each step is harmless when it was taken before, and says what it did."""
+    before = os.umask(0o022)  # what root makes here is for the service to read, whatever root's files are elsewhere
+    try:
+        _make_what_it_needs(planned, base_directory())
+    finally:
+        os.umask(before)
+    place = UNIT_DIRECTORY / UNIT_NAME
+    print(f"{place} {'was written' if _write(place, text) else 'is as it should be already'}.")
+    _reload()
+
+
+def _make_what_it_needs(planned: Layout, root: Path) -> None:
     if planned.user == layout.USER and layout.make_user(planned.user):
         print(f"The user {planned.user} was made.")
     user = layout.known_user(planned.user)
-    layout.require_readable(base_directory() / "run.py", user)
+    environment = Environment(root)
+    python = _python(environment)
+    for needed in (root / "run.py", python, python.resolve(), *environment.path.glob("pyvenv.cfg")):
+        layout.require_readable(needed, user)
     if planned.is_new and layout.make_config(planned, user):
         print(f"{planned.config} was made.")
     if planned.config is not None:
         layout.require_readable(planned.config, user)
+    if layout.make_link(planned, root):
+        print(f"{root / FILE_NAME} leads there, so that the commands of this checkout find it.")
     if layout.make_data_directory(planned.settings.data_dir, user):
         print(f"The data directory {planned.settings.data_dir} was made, for {planned.user} alone.")
-    place = UNIT_DIRECTORY / UNIT_NAME
-    print(f"{place} {'was written' if _write(place, text) else 'is as it should be already'}.")
-    _reload()
-    print("Start it now and at every boot: systemctl enable --now postroom")
-    if planned.config is not None:
-        print(f"Other commands for this installation: sudo -u {planned.user} {_command(planned.config)} check")
+    compileall.compile_dir(root / "appliance", quiet=2)  # the service may not keep what it compiles at each start
 
 
-def _command(config: Path) -> str:
-    return f"{PROGRAM} --config {config}"
+def _what_is_next(planned: Layout) -> str:
+    root = base_directory()
+    found = planned.config is None or layout.is_found(planned.config, root)
+    command = f"{PROGRAM} check" if found else f"{PROGRAM} --config {planned.config} check"
+    start = "Start it now and at every boot: systemctl enable --now postroom"
+    if _systemctl("is-active", "--quiet", UNIT_NAME).returncode == 0:
+        start = "It runs as it was before: systemctl restart postroom"
+    return f"{start}\nOther commands for this installation: cd {root}; sudo -u {planned.user} {command}"
 
 
 def _write(place: Path, text: str) -> bool:
@@ -116,12 +139,16 @@ def _write(place: Path, text: str) -> bool:
 
 
 def _reload() -> None:
+    result = _systemctl("daemon-reload")
+    if result.returncode != 0:
+        raise StartupError(f"The unit is written, but systemd did not read it: {' '.join(result.stderr.split())}")
+
+
+def _systemctl(*words: str) -> subprocess.CompletedProcess[str]:
     systemctl = shutil.which("systemctl")
     if systemctl is None:
         raise StartupError("The unit is written, but this machine has no systemd to read it.")
-    result = subprocess.run([systemctl, "daemon-reload"], capture_output=True, text=True, check=False)  # noqa: S603
-    if result.returncode != 0:
-        raise StartupError(f"The unit is written, but systemd did not read it: {' '.join(result.stderr.split())}")
+    return subprocess.run([systemctl, *words], capture_output=True, text=True, check=False)  # noqa: S603
 
 
 def _note(line: str) -> None:

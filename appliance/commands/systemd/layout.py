@@ -1,5 +1,6 @@
 """Where an installation lives: as the configuration says, or, when it has said nothing yet, where Linux expects it."""
 
+import contextlib
 import grp
 import os
 import pwd
@@ -103,6 +104,24 @@ def make_config(layout: Layout, user: pwd.struct_passwd) -> bool:
     return True
 
 
+def make_link(layout: Layout, root: Path) -> bool:
+    """Without it, a command in the checkout `root` that names no file would make a second installation there.
+
+    False where there is a configuration already, or the checkout cannot be written to.
+    """
+    place = root / loader.FILE_NAME
+    if layout.config is None or not layout.is_new or os.path.lexists(place):
+        return False
+    with contextlib.suppress(OSError):
+        place.symlink_to(layout.config)
+    return place.is_symlink()
+
+
+def is_found(config: Path, root: Path) -> bool:
+    """Whether `config` is what a command in the checkout `root` reads by itself."""
+    return (root / loader.FILE_NAME).resolve() == config.resolve()
+
+
 def make_data_directory(path: Path, user: pwd.struct_passwd) -> bool:
     """systemd does not start a unit whose writable paths are missing; what is there already is never given away.
 
@@ -126,8 +145,9 @@ def require_readable(path: Path, user: pwd.struct_passwd) -> None:
     for place in (*reversed(path.parents), path):
         if not _may_enter(place.stat(), user.pw_uid, groups, directory=place != path):
             raise StartupError(
-                f"The user {user.pw_name} may not read {place}, so not {path} either. Put a checkout into "
-                "/opt/postroom, a configuration into /etc/postroom, or name a user who may: --user NAME"
+                f"The user {user.pw_name} may not read {place}{'' if place == path else f', so not {path} either'}. "
+                f"Open it (chmod -R go+rX {place}), put it where others may read (a checkout into /opt/postroom, "
+                "a configuration into /etc/postroom), or name a user who may: --user NAME"
             )
 
 

@@ -1,6 +1,7 @@
 """The text of a systemd unit (systemd.service(5), systemd.exec(5)) for one checkout."""
 
 import math
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ CONFIGURATION = Path("/etc")
 LOWEST_FREE_PORT = 1024  # below it a process needs a capability to listen
 
 TEMPLATE = """\
-# Made by `{program} systemd`: make it again after moving the checkout or changing [supervisor] or a directory.
+# Made by `{program} systemd`: make it again after an upgrade or a change of [supervisor], a port or a directory.
 [Unit]
 Description=Postroom, the e-mail notification appliance
 Wants=network-online.target
@@ -29,10 +30,17 @@ NotifyAccess=main
 User={user}
 WorkingDirectory={root}
 ExecStart={command}
+SyslogIdentifier=postroom
 # who holds the event loop when the watchdog ends the process stands in the journal then
 Environment=PYTHONFAULTHANDLER=1
+# but not what is in memory, which is mail and passwords
+LimitCORE=0
+# for 1,000 connections, and as many files as mail and databases need beside them
+LimitNOFILE=16384
 Restart=always
 RestartSec=5
+# a configuration that is wrong stays so until somebody has changed it
+RestartPreventExitStatus={misconfigured}
 # the first start after an upgrade installs packages and migrates the database, which must not be cut off
 TimeoutStartSec=infinity
 # [supervisor] grace_seconds, and some more for the last writes
@@ -96,6 +104,7 @@ class Unit:
             root=_escaped(self.root),
             command=self._command(),
             places="".join(f"{line}\n" for line in self._places()),
+            misconfigured=os.EX_CONFIG,
             stop_seconds=math.ceil(self.settings.supervisor.grace_seconds) + 15,
             protect_home="read-only" if self._lives_at_home() else "yes",
             private_users="" if low_port else "PrivateUsers=yes\n",  # which would take the capability away again

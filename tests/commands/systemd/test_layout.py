@@ -6,7 +6,15 @@ from pathlib import Path
 import pytest
 
 from appliance.commands.systemd import layout
-from appliance.commands.systemd.layout import layout_of, make_config, make_data_directory, make_user, require_readable
+from appliance.commands.systemd.layout import (
+    is_found,
+    layout_of,
+    make_config,
+    make_data_directory,
+    make_link,
+    make_user,
+    require_readable,
+)
 from appliance.config import loader
 from appliance.config.loader import Loaded
 from appliance.config.settings import ApplianceSettings, Settings
@@ -98,6 +106,38 @@ def test_configuration_that_was_made_is_read_the_next_time(fresh: Loaded, nobody
     again = layout_of(fresh, None, {})
 
     assert (again.settings.web.port, again.settings.data_dir) == (80, found.settings.data_dir)
+
+
+@ROOT_ONLY
+def test_commands_of_the_checkout_find_the_configuration_by_a_link(
+    fresh: Loaded, nobody: pwd.struct_passwd, places: Path
+) -> None:
+    checkout = places / "checkout"
+    checkout.mkdir()
+    found = layout_of(fresh, None, {})
+    make_config(found, nobody)
+    assert found.config is not None
+    assert not is_found(found.config, checkout)
+
+    assert make_link(found, checkout)
+
+    assert is_found(found.config, checkout)
+    assert loader.load(checkout / "config.ini", {}).settings.data_dir == found.settings.data_dir
+    assert not make_link(found, checkout)
+
+
+def test_configuration_beside_run_py_is_never_replaced(fresh: Loaded, places: Path) -> None:
+    checkout = places / "checkout"
+    checkout.mkdir()
+    (checkout / "config.ini").write_text("[web]\nport = 8081\n")
+
+    assert not make_link(layout_of(fresh, None, {}), checkout)
+
+    assert (checkout / "config.ini").read_text() == "[web]\nport = 8081\n"
+
+
+def test_checkout_that_cannot_be_written_to_gets_no_link(fresh: Loaded) -> None:
+    assert not make_link(layout_of(fresh, None, {}), Path("/proc"))
 
 
 @ROOT_ONLY

@@ -1,5 +1,7 @@
+import importlib.util
 import os
 import pwd
+import sys
 from pathlib import Path
 
 import pytest
@@ -28,6 +30,8 @@ def unit_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     directory = tmp_path / "units"
     directory.mkdir()
     monkeypatch.setattr(systemd, "UNIT_DIRECTORY", directory)
+    monkeypatch.setattr(systemd, "BASE_PYTHON", "/bin/sh")  # the one of the tests may lie in a home directory
+    monkeypatch.setattr(sys, "executable", "/bin/sh")
     return directory
 
 
@@ -72,6 +76,41 @@ def test_data_directory_of_somebody_else_is_not_given_away(
     assert "belongs to root" in capsys.readouterr().err
     assert (tmp_path / "var").stat().st_uid == 0
     assert list(unit_directory.iterdir()) == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can put a unit in place")
+def test_python_that_the_service_could_not_run_is_refused(
+    options: list[str],
+    unit_directory: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / "home").mkdir(mode=0o700)
+    (tmp_path / "home" / "python").touch()
+    (tmp_path / "python").symlink_to(tmp_path / "home" / "python")
+    monkeypatch.setattr(systemd, "BASE_PYTHON", str(tmp_path / "python"))
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+
+    assert main([*options, "--user", "nobody", "--install"]) == 1
+
+    assert f"The user nobody may not read {tmp_path / 'home'}" in capsys.readouterr().err
+    assert list(unit_directory.iterdir()) == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can put a unit in place")
+def test_what_is_made_can_be_read_by_the_service_though_roots_files_are_closed(
+    options: list[str], unit_directory: Path
+) -> None:
+    before = os.umask(0o077)
+    try:
+        main([*options, "--user", "nobody", "--install"])
+        assert os.umask(0o077) == 0o077, "the umask of whoever called is another one now"
+    finally:
+        os.umask(before)
+
+    compiled = Path(importlib.util.cache_from_source(systemd.__file__))
+    assert compiled.stat().st_mode & 0o044 == 0o044
 
 
 def test_installing_needs_root(options: list[str], me: str, capsys: pytest.CaptureFixture[str]) -> None:

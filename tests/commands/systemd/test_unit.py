@@ -11,6 +11,7 @@ import pytest
 from appliance.commands.systemd.unit import Unit
 from appliance.config.log_settings import LogSettings
 from appliance.config.settings import ApplianceSettings, BackupSettings, Settings, SupervisorSettings, WebSettings
+from appliance.runtime.http_connections import MOST_CONNECTIONS
 
 
 @pytest.fixture
@@ -103,6 +104,18 @@ def test_it_is_started_again_however_it_ended_and_however_often(unit: Unit) -> N
     assert values_of(unit, "Restart") == ["always"]
     assert values_of(unit, "StartLimitIntervalSec") == ["0"]
     assert values_of(unit, "WatchdogSec") == ["60"]
+
+
+def test_wrong_configuration_is_not_tried_again(unit: Unit) -> None:
+    assert values_of(unit, "RestartPreventExitStatus") == [str(os.EX_CONFIG)]
+
+
+def test_files_suffice_for_the_connections_that_are_allowed(unit: Unit) -> None:
+    assert int(values_of(unit, "LimitNOFILE")[0]) >= 2 * MOST_CONNECTIONS
+
+
+def test_memory_with_mail_and_passwords_is_never_written_to_a_file(unit: Unit) -> None:
+    assert values_of(unit, "LimitCORE") == ["0"]
 
 
 def test_port_below_1024_is_allowed_only_when_it_is_asked_for(unit: Unit) -> None:
