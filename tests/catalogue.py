@@ -1,9 +1,10 @@
 """Keeps the translations in step with the pages: `.venv/bin/python -m tests.catalogue` after a text has changed.
 
 Reads every sentence out of the templates and the code, adds the new ones to each catalogue without a translation, drops
-those that nobody says any more, and compiles. What is left to do for a translator is printed.
+those that nobody says any more, and compiles. How many are left to do for a translator is printed.
 """
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
@@ -13,6 +14,8 @@ from babel.messages.extract import extract_from_dir
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 
+from appliance.config.settings import SECTIONS
+from appliance.web.api.error_codes import ERROR_CODES, FIELD_CODES
 from tests.functional.processes import CHECKOUT
 
 DIRECTORY = CHECKOUT / "appliance" / "web" / "admin" / "translations"
@@ -26,6 +29,7 @@ KEYWORDS: dict[str, tuple[int, ...] | None] = {
     "_": None,
     "gettext": None,
     "lazy_gettext": None,
+    "kept": None,
     "ngettext": (1, 2),
     "lazy_ngettext": (1, 2),
 }
@@ -55,7 +59,20 @@ def sentences() -> Catalog:
     ):
         del line, comments  # lines change with every edit; files tell a translator enough
         said.add(text, locations=[(f"appliance/{name}", 0)], context=context)
+    for text, module in declared():
+        said.add(text, locations=[(f"{module.replace('.', '/')}.py", 0)])
     return said
+
+
+def declared() -> Iterator[tuple[str, str]]:
+    """Texts that are declared beside what they tell of, and looked up where a page shows them; each with its module."""
+    for section in SECTIONS.values():
+        for field in section.model_fields.values():
+            if field.description:
+                yield field.description, section.__module__
+    for error in ERROR_CODES.values():
+        yield from ((text, type(error).__module__) for text in (error.title, error.cause, error.remedy))
+    yield from ((text, "appliance.web.api.error_codes") for text in FIELD_CODES.values())
 
 
 def read(language: str) -> Catalog:

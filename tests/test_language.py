@@ -1,6 +1,8 @@
 """A sentence is looked up when it is said, and is English where nobody said otherwise."""
 
+import ast
 from gettext import NullTranslations
+from pathlib import Path
 from threading import Thread
 
 from appliance import language
@@ -57,3 +59,16 @@ def test_a_native_thread_speaks_as_whoever_sent_it_there_and_plainly_afterwards(
     other.start()
     other.join()
     assert heard == ["QUIET", "quiet"]
+
+
+def test_no_sentence_is_asked_for_inside_an_f_string_where_the_catalogues_would_miss_it() -> None:
+    asking = {"gettext", "ngettext", "lazy_gettext", "kept", "_"}
+    found = [
+        f"{path}:{inner.lineno}"
+        for path in sorted(Path("appliance").rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.JoinedStr)
+        for inner in ast.walk(node)
+        if isinstance(inner, ast.Call) and isinstance(inner.func, ast.Name) and inner.func.id in asking and inner.args
+    ]
+    assert found == []

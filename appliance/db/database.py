@@ -15,6 +15,7 @@ from appliance.db.engine import create_database_engine, is_memory, is_sqlite
 from appliance.db.write import RunNative, TransactionWriter, WriteFunction, Writer, at_fault, unavailable
 from appliance.db.writer import GroupCommitWriter
 from appliance.errors import QueryTooSlow, StorageDamaged
+from appliance.language import gettext
 
 log = structlog.get_logger(__name__)
 
@@ -113,5 +114,6 @@ def _reading(engine: Engine) -> Iterator[Session]:
         if not at_fault(error):
             raise
         if isinstance(error, DBAPIError) and deadline.was_exceeded(error):
-            raise QueryTooSlow("Looking for that takes too long; ask for a shorter time, or a status.") from error
+            remedy = gettext("Looking for that takes too long; ask for a shorter time, or a status.")
+            raise QueryTooSlow(remedy) from error
         raise unavailable(error) from error

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from appliance.errors import StorageDamaged, StorageUnavailable
 from appliance.program import PROGRAM
+from appliance.sentences import kept
 
 T = TypeVar("T")
 WriteFunction = Callable[[Session], T]
@@ -20,6 +21,15 @@ adds are made inside it, because a session remembers what became of those it has
 
 RunNative = Callable[[Callable[[], Any]], Any]
 """Runs a function where it does not block the caller's event loop, and returns its result."""
+
+DAMAGED = kept(
+    "The database file is damaged: %(reason)s. So that nothing is lost, nothing more is accepted or sent. "
+    "Stop the appliance and put back a backup: %(program)s restore."
+)
+NO_PROPER_ANSWER = kept(
+    "The database does not answer as it should: %(reason)s. Check disk space, permissions and locks."
+)
+CLOSED = kept("The database is closed: the appliance is stopping.")
 
 STORAGE_TROUBLES = (OperationalError, InterfaceError, NoConnectionFree)
 """What says that the database, not the write, is at fault: it refuses, the connection is gone, none is free."""
@@ -68,13 +78,8 @@ def unavailable(error: BaseException) -> StorageUnavailable:
     """What callers are told when the database is at fault."""
     text = str(getattr(error, "orig", None) or error)
     if _is_damage(error):
-        return StorageDamaged(
-            f"The database file is damaged: {text}. So that nothing is lost, nothing more is accepted or sent. "
-            f"Stop the appliance and put back a backup: {PROGRAM} restore."
-        )
-    return StorageUnavailable(
-        f"The database does not answer as it should: {text}. Check disk space, permissions and locks."
-    )
+        return StorageDamaged(DAMAGED % {"reason": text, "program": PROGRAM})
+    return StorageUnavailable(NO_PROPER_ANSWER % {"reason": text})
 
 
 def _is_damage(error: BaseException) -> bool:

@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from contextvars import copy_context
 from typing import Any
 
 import structlog
@@ -20,7 +21,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from appliance.db.write import RunNative, T, WriteFunction, at_fault, unavailable
+from appliance.db.write import CLOSED, RunNative, T, WriteFunction, at_fault, unavailable
 from appliance.errors import StorageUnavailable
 from appliance.histogram import COUNTS, Histogram
 
@@ -51,13 +52,18 @@ class BatchStatistics:
 class _Write:
     """One queued write and the place where its caller waits."""
 
-    __slots__ = ("_done", "error", "fn", "result")
+    __slots__ = ("_context", "_done", "_fn", "error", "result")
 
     def __init__(self, fn: WriteFunction[Any]) -> None:
-        self.fn = fn
+        self._fn = fn
+        self._context = copy_context()
         self.result: Any = None
         self.error: BaseException | None = None
         self._done = threading.Event()
+
+    def run(self, session: Session) -> None:
+        """As if its caller did: what it refuses is said in their language, what it logs belongs to their request."""
+        self.result = self._context.run(self._fn, session)
 
     def answer(self) -> None:
         self._done.set()
@@ -108,6 +114,8 @@ class GroupCommitWriter:
     def write(self, fn: WriteFunction[T]) -> T:
         """Runs `fn(session)` and returns its result once it is on disk.
 
+        `fn` runs in another thread, but in a copy of the caller's context, as it does on a database server.
+
         Raises:
             whatever `fn` raises: then nothing of it is kept, and the writes beside it are untouched.
             StorageUnavailable: the transaction could not be begun or committed; nothing of it is kept. While there is
@@ -115,7 +123,7 @@ class GroupCommitWriter:
                 waited for for seconds, and all who wait together hold up everybody else.
         """
         if self._closed or self._thread is None:
-            raise StorageUnavailable("The database is closed: the appliance is stopping.")
+            raise StorageUnavailable(CLOSED)
         if self.trouble and self._at_work:
             raise StorageUnavailable(self.trouble)
         write = _Write(fn)
@@ -233,7 +241,7 @@ def _run_together(connection: Connection, batch: list[_Write]) -> int:
     until = time.perf_counter() + MAX_BATCH_SECONDS
     with Session(connection, join_transaction_mode="rollback_only", expire_on_commit=False) as session:
         for index, write in enumerate(batch, start=1):
-            write.result = write.fn(session)
+            write.run(session)
             session.flush()
             session.expunge_all()  # the next one must not meet the objects of this one
             if time.perf_counter() > until:
@@ -254,7 +262,7 @@ def _run_in_savepoint(connection: Connection, write: _Write) -> None:
     session = Session(connection, join_transaction_mode="create_savepoint", expire_on_commit=False)
     try:
         with session, session.begin():
-            write.result = write.fn(session)
+            write.run(session)
     except BaseException as error:  # noqa: BLE001 - it is handed to the caller of this write, were it SystemExit
         if not _in_transaction(connection):
             raise _BatchLost from _first_of(error)

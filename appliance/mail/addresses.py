@@ -9,6 +9,7 @@ from email_validator import EmailNotValidError, validate_email
 
 from appliance.errors import ApplianceError
 from appliance.language import gettext
+from appliance.mail import address_words
 
 NAME_LIMIT = 256
 
@@ -83,7 +84,7 @@ def _canonical(email: str) -> str:
             globally_deliverable=not email.lower().endswith("@localhost"),
         )
     except EmailNotValidError as error:
-        raise _invalid(email, str(error).rstrip(".")) from error
+        raise _invalid(email, address_words.say(str(error))) from error
     except UnicodeError as error:  # a lone surrogate, which JSON can carry
         raise _invalid(email, gettext("it has characters that are no text")) from error
     return f"{checked.local_part}@{checked.ascii_domain}"

@@ -8,6 +8,8 @@ import re
 
 import css_inline
 
+from appliance.language import gettext
+
 MOST_ELEMENTS = 4000
 MOST_DECLARATIONS = 1500
 MOST_WORK = 150_000  # elements times declarations: below 0.3 s when every rule meets every element
@@ -40,7 +42,7 @@ def inlined(markup: str) -> str:
     try:
         return _inliner.inline(markup)
     except css_inline.InlineError as error:
-        raise CannotInline(f"its styles are not right: {error}") from error
+        raise CannotInline(gettext("its styles are not right: %(reason)s", reason=error)) from error
 
 
 def _check(markup: str, styles: str) -> None:
@@ -48,12 +50,20 @@ def _check(markup: str, styles: str) -> None:
     declarations = styles.count(":")
     if elements > MOST_ELEMENTS:
         raise CannotInline(
-            f"it has {elements} elements; <style> works with {MOST_ELEMENTS}. Write style attributes instead"
+            gettext(
+                "it has %(count)s elements; <style> works with %(most)s. Write style attributes instead",
+                count=elements,
+                most=MOST_ELEMENTS,
+            )
         )
     if declarations > MOST_DECLARATIONS or elements * declarations > MOST_WORK:
-        raise CannotInline(f"its styles are too long for {elements} elements. Leave out rules that are not needed")
+        raise CannotInline(
+            gettext(
+                "its styles are too long for %(count)s elements. Leave out rules that are not needed", count=elements
+            )
+        )
     if elements * _left_open(markup) > MOST_COPIES:
-        raise CannotInline("it has many elements such as <b> and <a> that are not closed. Close them")
+        raise CannotInline(gettext("it has many elements such as <b> and <a> that are not closed. Close them"))
 
 
 def _left_open(markup: str) -> int:

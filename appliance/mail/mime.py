@@ -1,7 +1,8 @@
 """A message as the bytes that go over the wire (RFC 5322, MIME): CRLF, short lines, and never a Bcc field.
 
-The tree is made of the standard library's legacy `Message` objects under a policy that writes header values as they
-are, because `headers` has encoded and folded them already: 0.1 ms a message, where `EmailMessage` takes 1.3 ms.
+`headers` has encoded and folded all values, and bodies come in lines that end with CRLF: all that is left to do is to
+put one after the other. The standard library's generator would look at each line again and take three times as long;
+its `EmailMessage` takes 1.3 ms a message.
 
 Bodies are always 7-bit safe: as they are when they are short ASCII lines, else quoted-printable or base64, whichever is
 shorter. So no server on the way has to convert them, with or without 8BITMIME, and a signature over them survives.
@@ -13,17 +14,15 @@ import binascii
 import email.utils
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from email.generator import BytesGenerator
-from email.message import Message
-from email.policy import Compat32
-from io import BytesIO
 
 from appliance.mail.addresses import Address
 from appliance.mail.headers import check_header, encode_addresses, encode_text
 from appliance.mail.html_text import text_from_html
+
+Field = tuple[str, str]
 
 _LONGEST_LINE = 998  # RFC 5322 section 2.1.1, without CRLF
 _CONTENT_TYPE = re.compile(r"""[\w.+-]+/[\w.+-]+(;\s*[\w-]+=([\w.:+/-]+|"[^"\\\r\n]*"))*\Z""", re.ASCII)
@@ -62,28 +61,33 @@ def render(content: Content) -> bytes:
 
     ASCII throughout, but for addresses whose local part is not (RFC 6531). Many megabytes take tenths of a second.
     """
-    message = _body(content)
-    for name, value in _fields(content):
-        message[name] = value
-    written = BytesIO()
-    BytesGenerator(written, mangle_from_=False, policy=_POLICY).flatten(message)
-    return written.getvalue()
+    body = _body(content)
+    return "".join(_written([*body.fields, *_fields(content)], body)).encode()
 
 
-class _WrittenAsTheyAre(Compat32):
-    """Header values come encoded and folded."""
+@dataclass(frozen=True, slots=True)
+class _Entity:
+    """RFC 2045 section 2.4: fields with content, or with parts between boundaries."""
 
-    def fold(self, name: str, value: str) -> str:
-        return f"{name}: {value}\r\n"
-
-    def fold_binary(self, name: str, value: str) -> bytes:
-        return f"{name}: {value}\r\n".encode()
-
-
-_POLICY = _WrittenAsTheyAre(linesep="\r\n")
+    fields: Sequence[Field]
+    content: str = ""
+    parts: Sequence["_Entity"] = ()
+    boundary: str = ""
 
 
-def _fields(content: Content) -> list[tuple[str, str]]:
+def _written(fields: Sequence[Field], entity: _Entity) -> Iterator[str]:
+    yield from (f"{name}: {value}\r\n" for name, value in fields)
+    yield "\r\n"
+    yield entity.content
+    for part in entity.parts:
+        yield f"--{entity.boundary}\r\n"
+        yield from _written(part.fields, part)
+        yield "\r\n"
+    if entity.parts:
+        yield f"--{entity.boundary}--\r\n"
+
+
+def _fields(content: Content) -> list[Field]:
     fields = [
         ("From", encode_addresses("From", (content.sender,))),
         ("To", encode_addresses("To", content.to) or "undisclosed-recipients:;"),
@@ -104,7 +108,7 @@ def _fields(content: Content) -> list[tuple[str, str]]:
     return fields
 
 
-def _body(content: Content) -> Message:
+def _body(content: Content) -> _Entity:
     shown_inside = [part for part in content.attachments if part.content_id and content.html is not None]
     attached = [part for part in content.attachments if part not in shown_inside]
     body = _readable(content, shown_inside)
@@ -113,7 +117,7 @@ def _body(content: Content) -> Message:
     return _multipart("mixed", content, [body, *map(_attachment, attached)])
 
 
-def _readable(content: Content, shown_inside: Sequence[Part]) -> Message:
+def _readable(content: Content, shown_inside: Sequence[Part]) -> _Entity:
     if content.html is None:
         return _text("plain", content.text or "")
     html = _text("html", content.html)
@@ -123,25 +127,20 @@ def _readable(content: Content, shown_inside: Sequence[Part]) -> Message:
     return _multipart("alternative", content, [_text("plain", plain), html])
 
 
-def _multipart(kind: str, content: Content, parts: Sequence[Message], parameters: str = "") -> Message:
+def _multipart(kind: str, content: Content, parts: Sequence[_Entity], parameters: str = "") -> _Entity:
     """The boundary follows from the Message-ID, which nobody could know when they wrote the parts."""
-    token = hashlib.sha256(f"{kind} {content.message_id}".encode()).hexdigest()[:32]
-    whole = Message(policy=_POLICY)
-    whole["Content-Type"] = f'multipart/{kind}; boundary="=_{token}"{parameters}'
-    for part in parts:
-        whole.attach(part)
-    return whole
+    boundary = f"=_{hashlib.sha256(f'{kind} {content.message_id}'.encode()).hexdigest()[:32]}"
+    return _Entity(
+        [("Content-Type", f'multipart/{kind}; boundary="{boundary}"{parameters}')], parts=parts, boundary=boundary
+    )
 
 
-def _text(subtype: str, text: str) -> Message:
+def _text(subtype: str, text: str) -> _Entity:
     lines = text.replace("\r\n", "\n").replace("\r", "\n").replace("\n", "\r\n")
-    raw = lines.encode(errors="replace")
-    encoding, payload = _seven_bit(raw)
-    leaf = Message(policy=_POLICY)
-    leaf["Content-Type"] = f"text/{subtype}; charset={'us-ascii' if lines.isascii() else 'utf-8'}"
-    leaf["Content-Transfer-Encoding"] = encoding
-    leaf.set_payload(payload)
-    return leaf
+    encoding, written = _seven_bit(lines.encode(errors="replace"))
+    charset = "us-ascii" if lines.isascii() else "utf-8"
+    fields = [("Content-Type", f"text/{subtype}; charset={charset}"), ("Content-Transfer-Encoding", encoding)]
+    return _Entity(fields, written)
 
 
 def _seven_bit(raw: bytes) -> tuple[str, str]:
@@ -157,16 +156,16 @@ def _base64(raw: bytes) -> str:
     return base64.encodebytes(raw).decode("ascii").replace("\n", "\r\n")
 
 
-def _attachment(part: Part) -> Message:
-    inline = part.content_id is not None
-    leaf = Message(policy=_POLICY)
-    leaf["Content-Type"] = _content_type(part)
-    leaf["Content-Transfer-Encoding"] = "base64"
-    leaf["Content-Disposition"] = f"{'inline' if inline else 'attachment'};{_filename(part.filename)}"
+def _attachment(part: Part) -> _Entity:
+    disposition = "attachment" if part.content_id is None else "inline"
+    fields = [
+        ("Content-Type", _content_type(part)),
+        ("Content-Transfer-Encoding", "base64"),
+        ("Content-Disposition", f"{disposition};{_filename(part.filename)}"),
+    ]
     if part.content_id is not None:
-        leaf["Content-ID"] = encode_text("Content-ID", f"<{part.content_id.strip('<>')}>")
-    leaf.set_payload(_base64(part.content))
-    return leaf
+        fields.append(("Content-ID", encode_text("Content-ID", f"<{part.content_id.strip('<>')}>")))
+    return _Entity(fields, _base64(part.content))
 
 
 def _content_type(part: Part) -> str:

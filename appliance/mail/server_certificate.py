@@ -6,15 +6,18 @@ from datetime import UTC, datetime
 
 from appliance.config.settings import DeliverySettings
 from appliance.mail.smtp_opening import SmtpServer, open_wire
+from appliance.mail.smtp_wire import LookUp, look_up
 
 
-def valid_until(server: SmtpServer, settings: DeliverySettings, hostname: str, tls: ssl.SSLContext) -> datetime | None:
+def valid_until(
+    server: SmtpServer, settings: DeliverySettings, hostname: str, tls: ssl.SSLContext, look_up: LookUp = look_up
+) -> datetime | None:
     """Connects as sending does, without a login. None: it is not encrypted.
 
     Raises:
         AccountTransportError: it does not answer, or its certificate is not good even now.
     """
-    wire = open_wire(replace(server, username="", password=""), settings, hostname, tls)
+    wire = open_wire(replace(server, username="", password=""), settings, hostname, tls, look_up=look_up)
     try:
         certificate = wire.sock.getpeercert() if isinstance(wire.sock, ssl.SSLSocket) else None
     finally:

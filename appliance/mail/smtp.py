@@ -18,7 +18,7 @@ import structlog
 from appliance.config.settings import DeliverySettings
 from appliance.mail.smtp_connection import CLOSING, SmtpConnection
 from appliance.mail.smtp_opening import SmtpServer, open_wire
-from appliance.mail.smtp_wire import Dialogue
+from appliance.mail.smtp_wire import Dialogue, LookUp, look_up
 from appliance.mail.transport import (
     Envelope,
     Reply,
@@ -65,6 +65,7 @@ class SmtpTransport:
         *,
         monotonic: Callable[[], float] = time.monotonic,
         tls_context: ssl.SSLContext | None = None,
+        look_up: LookUp = look_up,
     ) -> None:
         """`hostname` is said in EHLO. `tls_context` replaces the system's certificate authorities, TLS 1.2 or newer."""
         self._server = server
@@ -72,6 +73,7 @@ class SmtpTransport:
         self._hostname = hostname if _HOST_NAME.fullmatch(hostname) else "localhost"
         self._monotonic = monotonic
         self._tls = tls_context
+        self._look_up = look_up
         self._kept: deque[SmtpConnection] = deque()
         self._closed = threading.Event()
         self.statistics = Statistics()
@@ -138,7 +140,7 @@ class SmtpTransport:
     def _open(self, dialogue: Dialogue | None = None) -> SmtpConnection:
         self.statistics.connections += 1
         tls = self._tls or system_tls()
-        wire = open_wire(self._server, self._settings, self._hostname, tls, dialogue)
+        wire = open_wire(self._server, self._settings, self._hostname, tls, dialogue, self._look_up)
         return SmtpConnection(wire, self._server, self._settings)
 
     def _take_fresh_enough(self) -> SmtpConnection | None:

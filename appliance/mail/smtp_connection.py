@@ -7,6 +7,7 @@ import re
 from typing import NoReturn
 
 from appliance.config.settings import DeliverySettings
+from appliance.mail import smtp_words as words
 from appliance.mail.smtp_opening import SmtpServer
 from appliance.mail.smtp_wire import ConnectionLost, Wire
 from appliance.mail.transport import (
@@ -21,6 +22,7 @@ from appliance.mail.transport import (
     TemporaryTransportError,
     TransportError,
     UncertainTransportError,
+    UnfitTransportError,
 )
 
 _BARE_NEWLINE = re.compile(rb"\r(?!\n)|(?<!\r)\n")
@@ -62,9 +64,9 @@ class SmtpConnection:
         try:
             reply = Reply.of(*self._wire.docmd("NOOP"))
         except ConnectionLost as lost:
-            raise self._error(AccountTransportError, f"{self._server.host} {lost.reason}.", SILENCE) from lost
+            raise self._error(AccountTransportError, words.LOST, what=lost.reason, place="") from lost
         if reply.code != 250:
-            raise self._error(AccountTransportError, f"{self._server.host} is not ready: {reply}", reply)
+            raise self._error(AccountTransportError, words.NOT_READY, reply)
         return reply
 
     def say_goodbye(self) -> None:
@@ -95,9 +97,12 @@ class SmtpConnection:
         reply = self._ask("MAIL", command)
         if reply.code == 250:
             return
-        if not (reply.temporary or _is_about_the_message(reply)):
-            self._refuse(AccountTransportError, f"refused the sender {envelope.mail_from}", reply)
-        self._refuse_message(reply)
+        if reply.temporary:
+            self._refuse_message(reply)
+        self._reset()
+        if _is_about_the_message(reply):
+            raise self._error(UnfitTransportError, words.MESSAGE_REFUSED, reply)
+        raise self._error(AccountTransportError, words.SENDER_REFUSED, reply, address=envelope.mail_from)
 
     def _parameters(self, envelope: Envelope) -> str:
         offered = self._wire.esmtp_features
@@ -107,8 +112,7 @@ class SmtpConnection:
             parameters += f" SIZE={len(envelope.data)}"
         if envelope.smtputf8:
             if "smtputf8" not in offered:
-                message = f"{self._server.host} cannot take addresses that are not ASCII (it does not offer SMTPUTF8)."
-                raise self._error(PermanentTransportError, message, SILENCE)
+                raise self._error(UnfitTransportError, words.NO_SMTPUTF8)
             parameters += " SMTPUTF8"
         if "8bitmime" in offered and not envelope.data.isascii():
             parameters += " BODY=8BITMIME"
@@ -116,8 +120,7 @@ class SmtpConnection:
 
     def _check_size(self, size: int) -> None:
         if 0 < self._size_limit < size:
-            message = f"{self._server.host} takes messages of at most {self._size_limit} bytes; this one has {size}."
-            raise self._error(PermanentTransportError, message, SILENCE)
+            raise self._error(UnfitTransportError, words.TOO_LARGE, most=self._size_limit, size=size)
 
     def _recipients(self, envelope: Envelope) -> dict[str, Reply]:
         self._stage = Stage.RCPT
@@ -127,12 +130,12 @@ class SmtpConnection:
             return refused
         self._reset()
         first = next(iter(refused.values()))
-        what = "the recipient" if len(refused) == 1 else f"all {len(refused)} recipients"
-        message = f"{self._server.host} refused {what}: {first}"
+        sentence = words.RECIPIENT_REFUSED if len(refused) == 1 else words.RECIPIENTS_REFUSED
+        count = len(refused)
         if all(reply.temporary for reply in refused.values()):
-            raise self._error(TemporaryTransportError, message, first, refused)
+            raise self._error(TemporaryTransportError, sentence, first, refused, count=count)
         worst = next(reply for reply in refused.values() if not reply.temporary)
-        raise self._error(RecipientsRefused, message, worst, refused)
+        raise self._error(RecipientsRefused, sentence, worst, refused, count=count)
 
     def _data(self, envelope: Envelope) -> Reply:
         self._stage = Stage.DATA
@@ -153,7 +156,7 @@ class SmtpConnection:
         self._wire.patience = self._settings.command_timeout
         if 300 <= (reply.code or 0) < 400:
             self.close()
-            raise ConnectionLost(f"answered the message with {reply}, which says neither yes nor no")
+            raise ConnectionLost(words.NEITHER_YES_NOR_NO % {"reply": reply})
         return reply
 
     def _ask(self, verb: str, arguments: str = "") -> Reply:
@@ -164,17 +167,14 @@ class SmtpConnection:
         reply = Reply.of(*self._wire.getreply())
         if reply.code == CLOSING:
             self.close()
-            message = f"{self._server.host} closed the connection{self._stage.place}: {reply}"
-            raise self._error(self._parted(), message, reply)
+            place = self._stage.place
+            raise self._error(self._parted(), words.LOST_WITH_REPLY, reply, what=words.CLOSED, place=place)
         return reply
 
     def _refuse_message(self, reply: Reply) -> NoReturn:
         kind = TemporaryTransportError if reply.temporary else PermanentTransportError
-        self._refuse(kind, "refused the message", reply)
-
-    def _refuse(self, kind: type[TransportError], what: str, reply: Reply) -> NoReturn:
         self._reset()
-        raise self._error(kind, f"{self._server.host} {what}: {reply}", reply)
+        raise self._error(kind, words.MESSAGE_REFUSED, reply)
 
     def _reset(self) -> None:
         """Ends the transaction; a server that cannot even do that is left, and the error at hand goes on."""
@@ -187,25 +187,33 @@ class SmtpConnection:
 
     def _broken(self, lost: ConnectionLost) -> TransportError:
         reply = Reply.of(*lost.said) if lost.said else SILENCE
-        message = f"{self._server.host} {lost.reason}{self._stage.place}" + (f": {reply}" if lost.said else ".")
+        kind, sentence = self._parted(), words.LOST_WITH_REPLY if lost.said else words.LOST
         if self._stage is Stage.END_OF_DATA:
-            return self._error(UncertainTransportError, f"{message} It had the whole message by then.", reply)
-        if self._stage is Stage.DATA and not reply.temporary:
-            return self._error(PermanentTransportError, message, reply)
-        return self._error(self._parted(), message, reply)
+            kind = UncertainTransportError
+            sentence = words.LOST_AT_THE_END_WITH_REPLY if lost.said else words.LOST_AT_THE_END
+        elif self._stage is Stage.DATA and not reply.temporary:
+            kind = PermanentTransportError
+        return self._error(kind, sentence, reply, what=lost.reason, place=self._stage.place)
 
     def _parted(self) -> type[TransportError]:
         """What it means that the server went: nothing of the message at MAIL, where it knows only the sender."""
         return AccountTransportError if self._stage is Stage.MAIL else TemporaryTransportError
 
     def _error(
-        self, kind: type[TransportError], message: str, reply: Reply, refused: dict[str, Reply] | None = None
+        self,
+        kind: type[TransportError],
+        sentence: str,
+        reply: Reply = SILENCE,
+        refused: dict[str, Reply] | None = None,
+        **facts: object,
     ) -> TransportError:
+        """`sentence` is one of `smtp_words`."""
+        message = sentence % {"host": self._server.host, "reply": reply, **facts}
         return kind(message, stage=self._stage, server=str(self._server), reply=reply, refused=refused or {})
 
 
 def _is_about_the_message(reply: Reply) -> bool:
-    """Its size or its content, so that the sender account is not to blame."""
+    """Its size or its form, so that the sender account is not to blame."""
     return reply.code == 552 or reply.enhanced == "5.3.4" or reply.enhanced.startswith("5.6.")
 
 

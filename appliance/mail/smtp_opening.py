@@ -3,15 +3,16 @@
 Whatever goes wrong here is the account's error: no message has been offered yet, and another account may fare better.
 """
 
-import socket
 import ssl
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NoReturn
 
 from appliance.config.settings import DeliverySettings
+from appliance.mail import smtp_words as words
 from appliance.mail.smtp_auth import log_in
-from appliance.mail.smtp_wire import ConnectionLost, Dialogue, Wire
+from appliance.mail.smtp_wire import Address, ConnectionLost, Dialogue, LookUp, Wire, look_up
 from appliance.mail.transport import SILENCE, AccountTransportError, Reply, Stage
 
 
@@ -38,10 +39,11 @@ def open_wire(
     hostname: str,
     tls: ssl.SSLContext,
     dialogue: Dialogue | None = None,
+    look_up: LookUp = look_up,
 ) -> Wire:
     """A wire that is ready for MAIL. Raises AccountTransportError, with the connection closed."""
     wire = Wire(hostname, settings.command_timeout, dialogue)
-    opening = _Opening(server, settings, wire, tls)
+    opening = _Opening(server, settings, wire, tls, look_up)
     try:
         wire.allow(settings.transaction_seconds)
         opening.run()
@@ -53,11 +55,14 @@ def open_wire(
 
 
 class _Opening:
-    def __init__(self, server: SmtpServer, settings: DeliverySettings, wire: Wire, tls: ssl.SSLContext) -> None:
+    def __init__(
+        self, server: SmtpServer, settings: DeliverySettings, wire: Wire, tls: ssl.SSLContext, look_up: LookUp
+    ) -> None:
         self._server = server
         self._settings = settings
         self._wire = wire
         self._tls = tls
+        self._look_up = look_up
         self._stage = Stage.CONNECT
 
     def run(self) -> None:
@@ -71,19 +76,28 @@ class _Opening:
             if self._server.username:
                 self._log_in()
         except ConnectionLost as lost:
-            self._fail(f"{self._name} {lost.reason}{self._hint(lost) or self._stage.place}.")
+            self._fail(words.LOST, what=lost.reason, place=self._hint(lost) or self._stage.place)
 
     def _connect(self) -> None:
+        deadline = time.monotonic() + self._settings.connect_timeout
+        addresses = self._addresses()
         try:
-            self._wire.reach(self._server.host, self._server.port, self._settings.connect_timeout)
-        except socket.gaierror as error:
-            self._fail(f"The name {self._server.host} cannot be resolved: {error.strerror}. Check the host.")
+            self._wire.reach(str(self._server), addresses, deadline)
         except TimeoutError:
-            self._fail(f"{self._server} did not answer within {self._settings.connect_timeout:g} s.")
-        except (OSError, UnicodeError, OverflowError) as error:
-            self._fail(f"Cannot connect to {self._server}: {getattr(error, 'strerror', None) or error}.")
+            self._fail(words.NO_ANSWER, seconds=f"{self._settings.connect_timeout:g}")
+        except OSError as error:
+            self._fail(words.NO_CONNECTION, reason=error.strerror or error)
         if self._server.security == "tls":
             self._encrypt()
+
+    def _addresses(self) -> Sequence[Address]:
+        host, seconds = self._server.host, self._settings.connect_timeout
+        try:
+            return self._look_up(host, self._server.port, seconds)
+        except TimeoutError:
+            self._fail(words.NAME_TOO_SLOW, seconds=f"{seconds:g}")
+        except (OSError, UnicodeError, OverflowError) as error:
+            self._fail(words.UNKNOWN_NAME, reason=getattr(error, "strerror", None) or error)
 
     def _await_greeting(self) -> None:
         self._stage = Stage.GREETING
@@ -91,7 +105,7 @@ class _Opening:
         reply = Reply.of(*self._wire.getreply())
         self._wire.patience = self._settings.command_timeout
         if reply.code != 220:
-            self._fail(f"{self._name} refused the connection: {reply}", reply)
+            self._fail(words.CONNECTION_REFUSED, reply)
 
     def _introduce(self) -> None:
         """EHLO, or HELO for a server that knows no better; what security needs is then missing, and said."""
@@ -100,18 +114,15 @@ class _Opening:
         if (reply.code or 0) >= 500:
             reply = self._said(self._wire.helo)
         if reply.code != 250:
-            self._fail(f"{self._name} refused EHLO {self._wire.local_hostname}: {reply}", reply)
+            self._fail(words.EHLO_REFUSED, reply, name=self._wire.local_hostname)
 
     def _start_tls(self) -> None:
         self._stage = Stage.STARTTLS
         if not self._wire.has_extn("starttls"):
-            self._fail(
-                f"{self._name} does not offer STARTTLS, and the account requires it: nothing was sent. "
-                "Use security 'tls' (mostly port 465), or 'none' on a network that you trust."
-            )
+            self._fail(words.NO_STARTTLS)
         reply = Reply.of(*self._wire.docmd("STARTTLS"))
         if reply.code != 220:
-            self._fail(f"{self._name} refused STARTTLS: {reply}", reply)
+            self._fail(words.STARTTLS_REFUSED, reply)
         self._encrypt()
         # What was said before TLS is forgotten (RFC 3207 section 4.2).
         self._wire.esmtp_features = {}
@@ -120,46 +131,41 @@ class _Opening:
         try:
             self._wire.encrypt(self._tls, self._server.host, self._settings.connect_timeout)
         except ssl.SSLCertVerificationError as error:
-            self._fail(f"The certificate of {self._name} is not trusted: {error.verify_message.rstrip('.')}.")
+            self._fail(words.NOT_TRUSTED, reason=error.verify_message.rstrip("."))
         except TimeoutError:
-            self._fail(f"{self._name} did not finish the TLS handshake in {self._settings.connect_timeout:g} s.")
+            self._fail(words.HANDSHAKE_TOO_SLOW, seconds=f"{self._settings.connect_timeout:g}")
         except ssl.SSLError as error:
-            self._fail(f"{self._name} and this machine found no common TLS: {_reason(error)}.{self._tls_hint(error)}")
+            self._fail(self._no_common_tls(error), reason=_reason(error))
         except (OSError, ValueError) as error:
-            self._fail(f"The TLS handshake with {self._name} failed: {getattr(error, 'strerror', None) or error}.")
+            self._fail(words.HANDSHAKE_FAILED, reason=getattr(error, "strerror", None) or error)
 
     def _log_in(self) -> None:
         self._stage = Stage.AUTH
         code, text = log_in(self._wire, self._server.username, self._server.password)
         if not code:
-            self._fail(
-                f"{self._name} offers no login that is known here (AUTH PLAIN, LOGIN or CRAM-MD5). "
-                "Use its submission port (587 or 465), or remove the user name."
-            )
+            self._fail(words.NO_KNOWN_LOGIN)
         if code != 235:
-            reply = Reply.of(code, text)
-            self._fail(f"{self._name} refused the login: {reply}", reply)
-
-    @property
-    def _name(self) -> str:
-        return self._server.host
+            self._fail(words.LOGIN_REFUSED, Reply.of(code, text))
 
     def _said(self, command: Callable[[], tuple[int, bytes]]) -> Reply:
         return Reply.of(*command())
 
     def _hint(self, lost: ConnectionLost) -> str:
         """Silence instead of a greeting is mostly a server that waits for TLS."""
-        if self._stage is Stage.GREETING and self._server.security != "tls" and "did not answer" in lost.reason:
-            return " after the connection was made; a server on port 465 waits for security 'tls'"
+        if self._stage is Stage.GREETING and self._server.security != "tls" and lost.is_silence:
+            return words.WAITS_FOR_TLS
         return ""
 
-    def _tls_hint(self, error: ssl.SSLError) -> str:
+    def _no_common_tls(self, error: ssl.SSLError) -> str:
         if self._server.security == "tls" and error.reason == "WRONG_VERSION_NUMBER":
-            return " It does not speak TLS from the start: use security 'starttls' (mostly port 587)."
-        return ""
+            return words.NO_TLS_FROM_THE_START
+        return words.NO_COMMON_TLS
 
-    def _fail(self, message: str, reply: Reply = SILENCE) -> NoReturn:
-        raise AccountTransportError(message, stage=self._stage, server=str(self._server), reply=reply)
+    def _fail(self, sentence: str, reply: Reply = SILENCE, **facts: object) -> NoReturn:
+        """`sentence` is one of `smtp_words`."""
+        server = str(self._server)
+        message = sentence % {"host": self._server.host, "server": server, "reply": reply, **facts}
+        raise AccountTransportError(message, stage=self._stage, server=server, reply=reply)
 
 
 def _reason(error: ssl.SSLError) -> str:

@@ -11,13 +11,22 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from typing import Any
+
+from appliance.mail import smtp_words as words
 
 _LONGEST_LINE = 8192  # RFC 5321 section 4.5.3.1.5 says 512
 _LARGEST_REPLY = 65536
 _CHUNK = 262144
 _REPLY_LINE = re.compile(rb"[2-5][0-9]{2}(?:[ -]|\Z)")
+
+Address = tuple[Any, Any, int, str, Any]
+"""Of a server, as `socket.getaddrinfo` gives it: family, kind, protocol, name, socket address."""
+
+LookUp = Callable[[str, int, float], Sequence[Address]]
+"""Of a host and a port, within so many seconds. Raises TimeoutError, OSError, UnicodeError."""
 
 Dialogue = list[str]
 """The conversation, a line an entry: `C: ` what we said, `S: ` what the server said, `-- ` events. No secrets."""
@@ -26,13 +35,15 @@ Dialogue = list[str]
 class ConnectionLost(Exception):
     """The connection is of no use any more, and closed. `reason` continues a sentence that starts with the server.
 
-    `said` is a refusal that the server left behind when it closed the connection while we were sending.
+    `said` is a refusal that the server left behind when it closed the connection while we were sending. `is_silence`:
+    an answer was waited for as long as one may be.
     """
 
-    def __init__(self, reason: str, said: tuple[int, bytes] | None = None) -> None:
+    def __init__(self, reason: str, said: tuple[int, bytes] | None = None, *, is_silence: bool = False) -> None:
         super().__init__(reason)
         self.reason = reason
         self.said = said
+        self.is_silence = is_silence
 
 
 class Wire(smtplib.SMTP):
@@ -65,28 +76,28 @@ class Wire(smtplib.SMTP):
     def encrypted(self) -> bool:
         return isinstance(self.sock, ssl.SSLSocket)
 
-    def reach(self, host: str, port: int, seconds: float) -> None:
-        """Connects to the first address of `host` that answers, all of them within `seconds`. Raises OSError."""
-        deadline = time.monotonic() + seconds
-        self.sock = _first_that_answers(host, port, deadline)
+    def reach(self, server: str, addresses: Sequence[Address], deadline: float) -> None:
+        """Connects to the first of `addresses` that answers. `deadline`: of `time.monotonic`. Raises OSError."""
+        self.sock = _first_that_answers(addresses, deadline)
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.note(f"connected to {host}:{port}")
+        self.note(words.CONNECTED % {"server": server})
 
     def encrypt(self, context: ssl.SSLContext, host: str, seconds: float) -> None:
         """Starts TLS as a client that expects `host`. Raises OSError (ssl.SSLError among them)."""
         if self._buffer:  # said in clear, to be believed after TLS: an injected reply (RFC 3207 section 6)
-            raise self._lost("said more than one reply before TLS, which only an attacker would do")
+            raise self._lost(words.INJECTED)
         assert self.sock is not None
         self.sock.settimeout(seconds)
         with _cut_after(self.sock, seconds):
             self.sock = context.wrap_socket(self.sock, server_hostname=host)
         assert isinstance(self.sock, ssl.SSLSocket)
-        self.note(f"{self.sock.version()} with {(self.sock.cipher() or ('?',))[0]}")
+        cipher = (self.sock.cipher() or ("?",))[0]
+        self.note(words.ENCRYPTED % {"version": self.sock.version(), "cipher": cipher})
 
     def send(self, s: str | bytes | bytearray | memoryview) -> None:  # type: ignore[override]
         """Returns when the system took every byte; ConnectionLost means that the last of them never went out."""
         if self.sock is None:
-            raise ConnectionLost("closed the connection")
+            raise ConnectionLost(words.CLOSED)
         try:
             self.sock.settimeout(self._seconds_left(self.patience))
             self.sock.sendall(s.encode(self.command_encoding) if isinstance(s, str) else s)
@@ -118,9 +129,9 @@ class Wire(smtplib.SMTP):
             line = self._read_line(started)
             size += len(line) + 2
             if size > _LARGEST_REPLY:
-                raise self._lost("sent a reply without an end")
+                raise self._lost(words.ENDLESS_REPLY)
             if not _REPLY_LINE.match(line):
-                raise self._lost(f"sent {line[:60].decode(errors='replace')!r} instead of an SMTP reply")
+                raise self._lost(words.NO_REPLY % {"text": repr(line[:60].decode(errors="replace"))})
             texts.append(line[4:])
             if line[3:4] != b"-":
                 return int(line[:3]), b"\n".join(texts)
@@ -137,7 +148,7 @@ class Wire(smtplib.SMTP):
     def _read_line(self, started: float) -> bytes:
         while (end := self._buffer.find(b"\n")) < 0:
             if len(self._buffer) > _LONGEST_LINE:
-                raise self._lost("sent a line without an end")
+                raise self._lost(words.ENDLESS_LINE)
             self._buffer += self._receive(self.patience - (time.monotonic() - started))
         line = self._buffer[:end].rstrip(b"\r")
         self._buffer = self._buffer[end + 1 :]
@@ -147,14 +158,14 @@ class Wire(smtplib.SMTP):
 
     def _receive(self, seconds: float) -> bytes:
         if self.sock is None:
-            raise ConnectionLost("closed the connection")
+            raise ConnectionLost(words.CLOSED)
         try:
             self.sock.settimeout(self._seconds_left(seconds))
             received = self.sock.recv(4096)
         except OSError as error:
-            raise self._lost(self._reason(error)) from error
+            raise self._lost(self._reason(error), is_silence=isinstance(error, TimeoutError)) from error
         if not received:
-            raise self._lost("closed the connection")
+            raise self._lost(words.CLOSED)
         return received
 
     def _seconds_left(self, seconds: float) -> float:
@@ -166,12 +177,12 @@ class Wire(smtplib.SMTP):
 
     def _reason(self, error: OSError) -> str:
         if isinstance(error, TimeoutError) and time.monotonic() >= self._deadline:
-            return f"was not done within {self._allowed:g} s"
+            return words.NOT_DONE % {"seconds": f"{self._allowed:g}"}
         if isinstance(error, TimeoutError):
-            return f"did not answer within {self.patience:g} s"
+            return words.SILENT % {"seconds": f"{self.patience:g}"}
         if isinstance(error, ConnectionError):
-            return "closed the connection"
-        return f"became unreachable: {error.strerror or error}"
+            return words.CLOSED
+        return words.UNREACHABLE % {"reason": error.strerror or error}
 
     def _parting_words(self) -> tuple[int, bytes] | None:
         self.patience = min(self.patience, 1.0)
@@ -180,15 +191,20 @@ class Wire(smtplib.SMTP):
         except ConnectionLost:
             return None
 
-    def _lost(self, reason: str, said: tuple[int, bytes] | None = None) -> ConnectionLost:
+    def _lost(self, reason: str, said: tuple[int, bytes] | None = None, *, is_silence: bool = False) -> ConnectionLost:
         self.note(reason)
         self.close()
-        return ConnectionLost(reason, said)
+        return ConnectionLost(reason, said, is_silence=is_silence)
 
 
-def _first_that_answers(host: str, port: int, deadline: float) -> socket.socket:
+def look_up(host: str, port: int, _seconds: float) -> Sequence[Address]:
+    """Takes as long as the system likes; the appliance has one that does not."""
+    return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+
+
+def _first_that_answers(addresses: Sequence[Address], deadline: float) -> socket.socket:
     problem: OSError = OSError("there is no address for this name")
-    for family, kind, protocol, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+    for family, kind, protocol, _, address in addresses:
         candidate = socket.socket(family, kind, protocol)
         try:
             remaining = deadline - time.monotonic()

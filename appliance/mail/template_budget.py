@@ -11,17 +11,20 @@ from typing import Any
 
 from jinja2.runtime import Context
 
+from appliance.language import gettext
+
 WORK = 400_000  # units for one rendering of subject, HTML and text; about half a second of a slow core
 ASIDE = 10_000  # units between two pauses: some ten milliseconds
 CHARACTERS = 16  # as many cost one unit
 LONGEST_TEXT = 1_000_000  # characters of one value
 LARGEST_NUMBER = 10**18
 
-_TOO_MUCH = "it does too much: it goes through too many things, or makes too much text"
-
 
 class TooMuchWork(Exception):
     """The template goes round too often, or makes too long a text."""
+
+    def __init__(self, why: str = "") -> None:
+        super().__init__(why or gettext("it does too much: it goes through too many things, or makes too much text"))
 
 
 class Budget:
@@ -38,14 +41,14 @@ class Budget:
     def require(self, units: int) -> None:
         """Raises TooMuchWork if so many are not left."""
         if units > self._left:
-            raise TooMuchWork(_TOO_MUCH)
+            raise TooMuchWork
 
     def spend_on(self, value: Any) -> None:
         self.spend(size_of(value))
 
     def _pause(self) -> None:
         if self._left < 0:
-            raise TooMuchWork(_TOO_MUCH)
+            raise TooMuchWork
         self._pause_at = max(0, self._left - ASIDE)
         time.sleep(0.00001)  # lets everybody else run; after 0 gevent would look at neither sockets nor timers
 
@@ -73,11 +76,26 @@ def text_of(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, int | float | date):
         return str(value)
-    raise TypeError(f"{kind_of(value)} cannot be printed as it is: name a part of it, go through it, or join it")
+    raise TypeError(
+        gettext(
+            "%(kind)s cannot be printed as it is: name a part of it, go through it, or join it", kind=kind_of(value)
+        )
+    )
 
 
 def kind_of(value: Any) -> str:
     """For messages."""
-    names: dict[type, str] = {str: "a text", bool: "true or false", int: "a number", float: "a number"}
-    names |= {dict: "an object", list: "a list", tuple: "a list", range: "a list", type(None): "nothing (null)"}
-    return names.get(type(value), "a date" if isinstance(value, date) else "this")
+    match value:
+        case str():
+            return gettext("a text")
+        case bool():
+            return gettext("true or false")
+        case int() | float():
+            return gettext("a number")
+        case dict():
+            return gettext("an object")
+        case list() | tuple() | range():
+            return gettext("a list")
+        case date():
+            return gettext("a date")
+    return gettext("nothing (null)") if value is None else gettext("this")

@@ -16,27 +16,14 @@ from jinja2 import Undefined, pass_context
 from markupsafe import Markup
 from markupsafe import escape as escaped
 
+from appliance.language import gettext
 from appliance.mail.template_budget import LONGEST_TEXT, BudgetContext, TooMuchWork, kind_of, size_of, text_of
 from appliance.mail.template_operators import compared, joined, number, scalar, within_range
 
 _DIRECTIVE = re.compile(r"%(.|\Z)", re.DOTALL)
 _DIRECTIVES = frozenset("aAbBdHIjmMpSyY%")
-_COMPARISONS = {
-    "eq": "eq",
-    "equalto": "eq",
-    "==": "eq",
-    "ne": "ne",
-    "!=": "ne",
-    "lt": "lt",
-    "<": "lt",
-    "le": "lteq",
-    "<=": "lteq",
-    "gt": "gt",
-    ">": "gt",
-    "ge": "gteq",
-    ">=": "gteq",
-    "in": "in",
-}
+_SIGNS = {"eq": "eq equalto ==", "ne": "ne !=", "lt": "lt <", "lteq": "le <=", "gt": "gt >", "gteq": "ge >="}
+_COMPARISONS = {word: name for name, words in _SIGNS.items() for word in words.split()} | {"in": "in"}
 Filter = Callable[..., Any]
 
 
@@ -62,7 +49,7 @@ def charged(function: Filter) -> Filter:
 def replace(value: Any, old: str, new: str) -> str:
     text, old, new = text_of(value), text_of(old), text_of(new)
     if len(text) + text.count(old) * len(new) * 5 > LONGEST_TEXT:  # escaped, a character takes up to five
-        raise TooMuchWork(f"a text grows beyond {LONGEST_TEXT} characters")
+        raise TooMuchWork(gettext("a text grows beyond %(most)s characters", most=LONGEST_TEXT))
     return text.replace(old, new)
 
 
@@ -93,14 +80,14 @@ def as_html(value: Any) -> str:
 def formatted_number(value: Any, decimals: int = 2, thousands: str = ",", point: str = ".") -> str:
     """`1234.5 | number(2, ".", ",")` is `1.234,50`."""
     if not 0 <= number(decimals) <= 10:
-        raise ValueError("a number is shown with 0 to 10 decimals")
+        raise ValueError(gettext("a number is shown with 0 to 10 decimals"))
     shown = f"{number(value):,.{int(decimals)}f}"
     return shown.replace(",", "\0").replace(".", text_of(point)).replace("\0", text_of(thousands))
 
 
 def rounded(value: Any, decimals: int = 0) -> Any:
     if not 0 <= number(decimals) <= 10:
-        raise ValueError("a number is rounded to 0 to 10 decimals")
+        raise ValueError(gettext("a number is rounded to 0 to 10 decimals"))
     return round(number(value), int(decimals)) if decimals else round(number(value))
 
 
@@ -121,11 +108,15 @@ def as_float(value: Any, default: float = 0.0) -> Any:
 def formatted_date(value: Any, form: str = "%Y-%m-%d") -> str:
     """strftime, with the directives that take no width: some C libraries pad to any."""
     if not isinstance(value, a_date):
-        raise TypeError(f"{kind_of(value)} is no date")
+        raise TypeError(gettext("%(kind)s is no date", kind=kind_of(value)))
     wrong = [one for one in _DIRECTIVE.findall(form) if one not in _DIRECTIVES]
     if wrong or len(form) > 100:
         raise ValueError(
-            f"a date is written with %Y %m %d %H %M %S %y %b %B %a %A %j %I %p, not with %{''.join(wrong)}"
+            gettext(
+                "a date is written with %(known)s, not with %(wrong)s",
+                known="%Y %m %d %H %M %S %y %b %B %a %A %j %I %p",
+                wrong=f"%{''.join(wrong)}",
+            )
         )
     if not isinstance(value, datetime):
         value = datetime(value.year, value.month, value.day)  # noqa: DTZ001  # a day has no zone
@@ -170,7 +161,11 @@ def selected(
     items = _items(value)
     context.budget.spend_on(items)
     if test and test not in _COMPARISONS:
-        raise ValueError(f"there is no comparison {test!r}; there are {', '.join(_COMPARISONS)}")
+        raise ValueError(
+            gettext(
+                "there is no comparison %(name)s; there are %(known)s", name=repr(test), known=", ".join(_COMPARISONS)
+            )
+        )
 
     def passes(one: Any) -> bool:
         part = _part(one, attribute)
@@ -193,7 +188,7 @@ def ordered_object(value: Any, reverse: bool = False) -> list[tuple[Any, Any]]:
 
 def pairs(value: Any) -> list[tuple[Any, Any]]:
     if not isinstance(value, dict):
-        raise TypeError(f"{kind_of(value)} has no names to go through")
+        raise TypeError(gettext("%(kind)s has no names to go through", kind=kind_of(value)))
     return list(value.items())
 
 
@@ -229,7 +224,7 @@ def _items(value: Any) -> list[Any]:
         return list(value)
     if isinstance(value, Iterable) and not isinstance(value, Undefined) and hasattr(value, "__len__"):
         return list(value)
-    raise TypeError(f"{kind_of(value)} is no list")
+    raise TypeError(gettext("%(kind)s is no list", kind=kind_of(value)))
 
 
 def _part(value: Any, attribute: str | None) -> Any:
@@ -238,7 +233,7 @@ def _part(value: Any, attribute: str | None) -> Any:
         return value
     for name in text_of(attribute).split(".", 10):
         if not isinstance(value, dict) or name not in value:
-            raise LookupError(f"{kind_of(value)} has no {name!r}")
+            raise LookupError(gettext("%(kind)s has no %(name)s", kind=kind_of(value), name=repr(name)))
         value = value[name]
     return value
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from jinja2 import TemplateSyntaxError, nodes
 from jinja2.visitor import NodeTransformer
 
+from appliance.language import gettext
 from appliance.mail.template_budget import CHARACTERS, LARGEST_NUMBER
 from appliance.mail.template_filters import FILTERS, TESTS
 
@@ -33,7 +34,7 @@ _NAMES: Mapping[type[nodes.Node], str] = {
     nodes.FromImport: "import",
     nodes.Extends: "extends",
     nodes.Block: "block",
-    nodes.FilterBlock: "filter as a block",
+    nodes.FilterBlock: "filter block",
     nodes.Scope: "autoescape",
 }
 
@@ -46,15 +47,19 @@ def checked(template: nodes.Template) -> nodes.Template:
     return made
 
 
+def only_these_can_be_called() -> str:
+    return gettext("only range, namespace, loop.cycle and .items() .get() can be called")
+
+
 def _check(template: nodes.Template) -> None:
     waiting: list[tuple[nodes.Node, int]] = [(template, 0)]
     while waiting:
         node, depth = waiting.pop()
         if type(node) not in _ALLOWED:
             name = _NAMES.get(type(node), type(node).__name__.lower())
-            raise TemplateSyntaxError(f"there is no {name} in these templates", node.lineno)
+            raise TemplateSyntaxError(gettext("there is no %(name)s in these templates", name=name), node.lineno)
         if depth > DEEPEST:
-            raise TemplateSyntaxError("things are nested too deeply", node.lineno)
+            raise TemplateSyntaxError(gettext("things are nested too deeply"), node.lineno)
         _check_one(node)
         waiting += [(child, depth + 1) for child in node.iter_child_nodes()]
 
@@ -62,28 +67,34 @@ def _check(template: nodes.Template) -> None:
 def _check_one(node: nodes.Node) -> None:
     match node:
         case nodes.For() if node.recursive:
-            raise TemplateSyntaxError("a loop cannot be recursive", node.lineno)
+            raise TemplateSyntaxError(gettext("a loop cannot be recursive"), node.lineno)
         case nodes.Getattr() if node.attr.startswith("_"):
-            raise TemplateSyntaxError(f"{node.attr!r} is private", node.lineno)
+            raise TemplateSyntaxError(gettext("%(name)s is private", name=repr(node.attr)), node.lineno)
         case nodes.Name() if node.name.startswith("_"):
-            raise TemplateSyntaxError(f"a name does not start with '_': {node.name!r}", node.lineno)
+            fault = gettext("a name does not start with '_': %(name)s", name=repr(node.name))
+            raise TemplateSyntaxError(fault, node.lineno)
         case nodes.Const() if isinstance(node.value, int | float) and not abs(node.value) <= LARGEST_NUMBER:
-            raise TemplateSyntaxError("a number is too large", node.lineno)
+            raise TemplateSyntaxError(gettext("a number is too large"), node.lineno)
         case nodes.Filter():
             _check_filter(node)
         case nodes.Test() if node.name not in TESTS:
-            raise TemplateSyntaxError(f"there is no test {node.name!r}; there are {', '.join(TESTS)}", node.lineno)
+            fault = gettext(
+                "there is no test %(name)s; there are %(known)s", name=repr(node.name), known=", ".join(TESTS)
+            )
+            raise TemplateSyntaxError(fault, node.lineno)
         case nodes.Call():
             _check_call(node)
         case nodes.Compare() if len(node.ops) != 1:
-            raise TemplateSyntaxError("compare two things at a time, with 'and' between", node.lineno)
+            raise TemplateSyntaxError(gettext("compare two things at a time, with 'and' between"), node.lineno)
 
 
 def _check_filter(node: nodes.Filter) -> None:
     if node.name not in FILTERS:
-        raise TemplateSyntaxError(f"there is no filter {node.name!r}; there are {', '.join(FILTERS)}", node.lineno)
+        known = ", ".join(FILTERS)
+        fault = gettext("there is no filter %(name)s; there are %(known)s", name=repr(node.name), known=known)
+        raise TemplateSyntaxError(fault, node.lineno)
     if node.node is None:
-        raise TemplateSyntaxError("a filter goes behind a value", node.lineno)
+        raise TemplateSyntaxError(gettext("a filter goes behind a value"), node.lineno)
     _check_arguments(node)
 
 
@@ -92,13 +103,13 @@ def _check_call(node: nodes.Call) -> None:
     is_function = isinstance(called, nodes.Name) and called.name in FUNCTIONS
     is_method = isinstance(called, nodes.Getattr) and called.attr in METHODS
     if not (is_function or is_method):
-        raise TemplateSyntaxError("only range, namespace, loop.cycle and .items() .get() can be called", node.lineno)
+        raise TemplateSyntaxError(only_these_can_be_called(), node.lineno)
     _check_arguments(node)
 
 
 def _check_arguments(node: nodes.Filter | nodes.Call) -> None:
     if node.dyn_args is not None or node.dyn_kwargs is not None:
-        raise TemplateSyntaxError("arguments cannot be unpacked with '*'", node.lineno)
+        raise TemplateSyntaxError(gettext("arguments cannot be unpacked with '*'"), node.lineno)
 
 
 class _Rewriter(NodeTransformer):

@@ -8,6 +8,7 @@ from typing import Any
 from jinja2 import Undefined, pass_context
 from markupsafe import Markup, escape
 
+from appliance.language import gettext
 from appliance.mail.template_budget import (
     LARGEST_NUMBER,
     LONGEST_TEXT,
@@ -51,16 +52,16 @@ def number(value: Any) -> Any:
     if isinstance(value, Undefined):
         str(value)  # raises, with its name
     if not isinstance(value, int | float):
-        raise TypeError(f"{kind_of(value)} is no number to count with")
+        raise TypeError(gettext("%(kind)s is no number to count with", kind=kind_of(value)))
     return within_range(value)
 
 
 def within_range(value: Any) -> Any:
     """Python's integers grow until the memory is full; those of a template do not."""
     if isinstance(value, float) and not math.isfinite(value):
-        raise ValueError("a number grows beyond all bounds")
+        raise ValueError(gettext("a number grows beyond all bounds"))
     if isinstance(value, int) and abs(value) > LARGEST_NUMBER:
-        raise ValueError(f"a number grows beyond {LARGEST_NUMBER:.0e}")
+        raise ValueError(gettext("a number grows beyond %(most)s", most=f"{LARGEST_NUMBER:.0e}"))
     return value
 
 
@@ -74,7 +75,7 @@ def concatenated(context: BudgetContext, parts: Iterable[Any]) -> str:
 def joined(context: BudgetContext, texts: list[str], separator: str) -> str:
     length = sum(map(len, texts)) + len(separator) * len(texts)
     if length > LONGEST_TEXT:
-        raise TooMuchWork(f"a text grows beyond {LONGEST_TEXT} characters")
+        raise TooMuchWork(gettext("a text grows beyond %(most)s characters", most=LONGEST_TEXT))
     is_html = any(isinstance(text, Markup) for text in (*texts, separator))
     made = escape(separator).join(texts) if is_html else separator.join(texts)
     context.budget.spend_on(made)
@@ -97,7 +98,7 @@ def compared(context: BudgetContext, left: Any, sign: str, right: Any) -> bool:
 def scalar(value: Any) -> Any:
     """What can be compared at once, whatever it is. Raises TypeError."""
     if isinstance(value, _CONTAINERS) or (value is not None and not _is_plain(value)):
-        raise TypeError(f"{kind_of(value)} cannot be compared: compare a part of it")
+        raise TypeError(gettext("%(kind)s cannot be compared: compare a part of it", kind=kind_of(value)))
     return value
 
 
@@ -113,7 +114,7 @@ def _equal(left: Any, right: Any) -> bool:
     """Two lists that hold each other many times over would take for ever, so only their being empty is compared."""
     if isinstance(left, _CONTAINERS) and isinstance(right, _CONTAINERS):
         if len(left) and len(right):
-            raise TypeError("two lists or objects cannot be compared: compare their parts")
+            raise TypeError(gettext("two lists or objects cannot be compared: compare their parts"))
         return len(left) == len(right)
     return bool(left == right)
 
@@ -128,13 +129,13 @@ def _contains(context: BudgetContext, container: Any, wanted: Any) -> bool:
     if isinstance(container, _CONTAINERS):
         context.budget.spend_on(container)
         return any(not isinstance(one, _CONTAINERS) and one == wanted for one in container)
-    raise TypeError(f"{kind_of(container)} has nothing in it to look for")
+    raise TypeError(gettext("%(kind)s has nothing in it to look for", kind=kind_of(container)))
 
 
 @pass_context
 def sliced(context: BudgetContext, value: Any, start: Any, stop: Any, step: Any) -> Any:
     if not isinstance(value, str | list | tuple | range):
-        raise TypeError(f"{kind_of(value)} has no part from one place to another")
+        raise TypeError(gettext("%(kind)s has no part from one place to another", kind=kind_of(value)))
     made = value[start:stop:step]
     context.budget.spend_on(made)
     return made
@@ -148,7 +149,7 @@ def looped(context: BudgetContext, items: Any, weight: int) -> Any:
     if items is None:
         return ()
     if not hasattr(items, "__len__") or not hasattr(items, "__iter__"):
-        raise TypeError(f"{kind_of(items)} cannot be gone through")
+        raise TypeError(gettext("%(kind)s cannot be gone through", kind=kind_of(items)))
     context.budget.require(len(items) * weight)
     return _Rounds(items, weight, context.budget)
 
@@ -171,5 +172,5 @@ class _Rounds:
 def bounded_range(*bounds: int) -> range:
     made = range(*(number(bound) for bound in bounds))
     if len(made) > MOST_IN_RANGE:
-        raise TooMuchWork(f"a range has more than {MOST_IN_RANGE} numbers")
+        raise TooMuchWork(gettext("a range has more than %(most)s numbers", most=MOST_IN_RANGE))
     return made

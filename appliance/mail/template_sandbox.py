@@ -9,14 +9,15 @@ from datetime import date
 from typing import Any
 
 from jinja2 import StrictUndefined, Template, TemplateSyntaxError, Undefined, pass_context
-from jinja2.exceptions import SecurityError
+from jinja2.exceptions import SecurityError, UndefinedError
 from jinja2.meta import TrackingCodeGenerator
 from jinja2.runtime import LoopContext
 from jinja2.sandbox import ImmutableSandboxedEnvironment
-from jinja2.utils import Namespace
+from jinja2.utils import Namespace, missing
 
+from appliance.language import gettext
 from appliance.mail import template_grammar, template_operators
-from appliance.mail.template_budget import BudgetContext, text_of
+from appliance.mail.template_budget import BudgetContext, kind_of, text_of
 from appliance.mail.template_filters import FILTERS, TESTS
 
 MOST_TOKENS = 8000
@@ -26,6 +27,21 @@ _DATE_PARTS = frozenset({"year", "month", "day", "hour", "minute", "second"})
 _LOOP_PARTS = frozenset(
     {"index", "index0", "revindex", "revindex0", "first", "last", "length", "previtem", "nextitem", "cycle"}
 )
+
+
+class _Undefined(StrictUndefined):
+    """Says in our words what there is not."""
+
+    __slots__ = ()
+
+    def __init__(
+        self, hint: str | None = None, obj: Any = missing, name: Any = None, exc: type[Any] = UndefinedError
+    ) -> None:
+        if obj is missing:
+            said = gettext("%(name)s is undefined", name=repr(name))
+        else:
+            said = gettext("%(kind)s has no %(name)s", kind=kind_of(obj), name=repr(name))
+        super().__init__(hint or said, obj, name, exc)
 
 
 @pass_context
@@ -44,7 +60,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
     def __init__(self, *, autoescape: bool) -> None:
         super().__init__(
             autoescape=autoescape,
-            undefined=StrictUndefined,
+            undefined=_Undefined,
             finalize=_printed,
             optimized=False,  # nothing is computed at compile time, where nobody counts
             cache_size=0,
@@ -74,7 +90,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
         for line, kind, _ in self.lex(source):
             tokens += kind != "whitespace"
             if tokens > MOST_TOKENS:
-                raise TemplateSyntaxError("the template is too long: it has too many tags", line)
+                raise TemplateSyntaxError(gettext("the template is too long: it has too many tags"), line)
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         """A name in an object comes first: `order.items` is what the order holds, if it holds items."""
@@ -98,7 +114,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
 
     def call(__self, __context: Any, __obj: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: N805
         if __obj not in __self.globals.values() and not _is_method(__obj):
-            raise SecurityError("only range, namespace, loop.cycle and .items() .get() can be called")
+            raise SecurityError(template_grammar.only_these_can_be_called())
         for given_by_compiler in ("_loop_vars", "_block_vars"):
             kwargs.pop(given_by_compiler, None)
         return __obj(*args, **kwargs)

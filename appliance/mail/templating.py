@@ -12,6 +12,8 @@ from typing import Any
 from jinja2 import Template, TemplateError, TemplateSyntaxError
 
 from appliance.errors import ApplianceError
+from appliance.language import gettext
+from appliance.mail import template_words
 from appliance.mail.html_text import text_from_html
 from appliance.mail.inlining import CannotInline, inlined
 from appliance.mail.template_budget import Budget, BudgetContext, TooMuchWork
@@ -49,7 +51,7 @@ class Fault:
     line: int | None = None
 
     def __str__(self) -> str:
-        return f"Line {self.line}: {self.reason}" if self.line else self.reason
+        return gettext("Line %(line)s: %(reason)s", line=self.line, reason=self.reason) if self.line else self.reason
 
 
 class InvalidTemplate(ApplianceError):
@@ -115,10 +117,10 @@ def names_used(source: Source) -> dict[str, set[str]]:
 
 def _compiler_fault(part: str, error: BaseException) -> Fault:
     if isinstance(error, TemplateSyntaxError):
-        return Fault(part, error.message or "this cannot be read", error.lineno)
+        return Fault(part, template_words.say(error.message or ""), error.lineno)
     if isinstance(error, RecursionError | SyntaxError | MemoryError):
-        return Fault(part, "things are nested too deeply")
-    return Fault(part, f"this cannot be read: {error}")
+        return Fault(part, gettext("things are nested too deeply"))
+    return Fault(part, gettext("this cannot be read: %(reason)s", reason=error))
 
 
 def _render(part: str, template: Template, values: Mapping[str, Any], budget: Budget, most: int) -> str:
@@ -137,13 +139,13 @@ def _pieces(template: Template, values: Mapping[str, Any], budget: Budget, most:
     for piece in template.root_render_func(context):
         left -= len(piece)
         if left < 0:
-            raise TooMuchWork(f"it makes more than {most} characters")
+            raise TooMuchWork(gettext("it makes more than %(most)s characters", most=most))
         yield piece
 
 
 def _reason(error: BaseException) -> str:
     if isinstance(error, ZeroDivisionError):
-        return "something is divided by zero"
+        return gettext("something is divided by zero")
     return str(error) or type(error).__name__
 
 

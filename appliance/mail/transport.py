@@ -1,8 +1,8 @@
 """The port between delivery and the servers: what goes in, what comes back, and what each failure means.
 
-The class of an error decides what delivery does: an account's error moves on to the next account, a temporary one
-waits, a permanent one fails the message, refused recipients fail alone, and `[delivery] on_uncertain` says what becomes
-of an uncertain one.
+The class of an error decides what delivery does: an account's error moves on to the next account, and so does that of a
+server that is not fit for a message; a temporary one waits, a permanent one fails the message, refused recipients fail
+alone, and `[delivery] on_uncertain` says what becomes of an uncertain one.
 """
 
 import re
@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import Protocol
 
 from appliance.errors import ApplianceError
+from appliance.mail import smtp_words
 from appliance.mail.addresses import InvalidAddress
 
 _REPLY_LIMIT = 500
@@ -41,8 +42,8 @@ class Stage(StrEnum):
         return _PLACES.get(self, "")
 
 
-_PLACES = {Stage.GREETING: " at its greeting"} | {
-    stage: f" at {stage.upper()}"
+_PLACES = {Stage.GREETING: smtp_words.AT_GREETING} | {
+    stage: smtp_words.AT_COMMAND % {"command": stage.upper()}
     for stage in (Stage.EHLO, Stage.STARTTLS, Stage.AUTH, Stage.MAIL, Stage.RCPT, Stage.DATA)
 }
 
@@ -148,6 +149,10 @@ class TemporaryTransportError(TransportError):
 
 class PermanentTransportError(TransportError):
     """This message will not be taken, however often it is tried."""
+
+
+class UnfitTransportError(PermanentTransportError):
+    """This server is not able to take this message (its size, its addresses). Its account is well; another may do."""
 
 
 class RecipientsRefused(TransportError):

@@ -30,7 +30,9 @@ def errors(command: SubmitMessage, accounts: Set[str], now: datetime) -> list[Fi
 
 def _account_errors(command: SubmitMessage, accounts: Set[str]) -> Iterator[FieldError]:
     if command.account is not None and command.account not in accounts:
-        remedy = f"There is no sender account {command.account!r}. GET /api/v1/accounts lists them."
+        remedy = gettext(
+            "There is no sender account %(id)s. GET /api/v1/accounts lists them.", id=repr(command.account)
+        )
         yield FieldError("account", remedy, "not_found")
 
 

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from appliance.db.models.alert import AlertKind
 from appliance.language import gettext, ngettext
+from appliance.services import kept_words
 
 Facts = Mapping[str, Any]
 
@@ -35,6 +36,8 @@ def remedy(kind: str) -> str:
             return gettext("Mend what it says, then make one by hand.")
         case AlertKind.CERTIFICATE:
             return gettext("Tell whoever runs that server. When it has expired, nothing is sent through it any more.")
+        case AlertKind.UNHEARD:
+            return gettext("Take it off the suppressions if it is right, or correct [alerts] email, and send a test.")
 
 
 def title(kind: str) -> str:
@@ -47,13 +50,15 @@ def title(kind: str) -> str:
         AlertKind.COMPONENT: gettext("A component does not stay up"),
         AlertKind.BACKUP: gettext("No backup was made"),
         AlertKind.CERTIFICATE: gettext("A certificate expires"),
+        AlertKind.UNHEARD: gettext("Alerts do not reach somebody"),
     }[AlertKind(kind)]
 
 
 def _account_broken(facts: Facts, _zone: ZoneInfo) -> str:
     if not facts["error"]:
         return gettext("The sender account %(name)s does not work.", name=facts["name"])
-    return gettext("The sender account %(name)s does not work. %(error)s", name=facts["name"], error=facts["error"])
+    error = kept_words.say(facts["error"])
+    return gettext("The sender account %(name)s does not work. %(error)s", name=facts["name"], error=error)
 
 
 def _account_exhausted(facts: Facts, zone: ZoneInfo) -> str:
@@ -103,12 +108,17 @@ def _component(facts: Facts, _zone: ZoneInfo) -> str:
 
 def _backup(facts: Facts, zone: ZoneInfo) -> str:
     at = _moment(facts["at"], zone)
-    return gettext("The backup of %(at)s failed: %(error)s", at=at, error=facts["error"])
+    return gettext("The backup of %(at)s failed: %(error)s", at=at, error=kept_words.say(facts["error"]))
 
 
 def _certificate(facts: Facts, zone: ZoneInfo) -> str:
     until = _moment(facts["until"], zone)
     return gettext("The certificate of %(server)s is valid until %(until)s only.", server=facts["server"], until=until)
+
+
+def _unheard(facts: Facts, _zone: ZoneInfo) -> str:
+    why = kept_words.say(facts["why"])
+    return gettext("E-mails of alerts do not reach %(address)s (%(why)s).", address=facts["address"], why=why)
 
 
 _SENTENCES: Mapping[AlertKind, Callable[[Facts, ZoneInfo], str]] = {
@@ -120,6 +130,7 @@ _SENTENCES: Mapping[AlertKind, Callable[[Facts, ZoneInfo], str]] = {
     AlertKind.COMPONENT: _component,
     AlertKind.BACKUP: _backup,
     AlertKind.CERTIFICATE: _certificate,
+    AlertKind.UNHEARD: _unheard,
 }
 
 

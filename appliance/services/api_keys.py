@@ -17,6 +17,7 @@ from appliance.db.models.base import insert_rows
 from appliance.db.queries import access
 from appliance.db.types import new_id
 from appliance.errors import FieldError, InvalidInput, NotAllowed, NotFound, RateLimited, WrongState
+from appliance.language import gettext
 from appliance.services import audit, key_form
 from appliance.services.caller import SCOPES, Caller
 from appliance.services.key_form import KeyForm
@@ -105,7 +106,7 @@ class ApiKeys:
         def write(session: Session) -> None:
             key = _existing(session, key_id)
             if key.revoked_at is not None:
-                raise WrongState("The API key was revoked, and that is for good. Create another one.")
+                raise WrongState(gettext("The API key was revoked, and that is for good. Create another one."))
             before = key_form.of(key)
             form = key_form.check(replace(before, **changes))
             self._require_within(form, before, by)
@@ -154,7 +155,8 @@ class ApiKeys:
             return None
         rate = self._rates.take(caller.api_key_id, per_minute)
         if rate.wait > 0:
-            raise RateLimited(f"This API key may send {per_minute} requests a minute. Wait before the next.", rate.wait)
+            remedy = gettext("This API key may send %(most)s requests a minute. Wait before the next.", most=per_minute)
+            raise RateLimited(remedy, rate.wait)
         return rate
 
     def rate(self, caller: Caller) -> Rate | None:
@@ -204,5 +206,5 @@ def _missing_accounts(session: Session, wanted: Iterable[str]) -> list[FieldErro
     missing = sorted(set(wanted) - access.existing_accounts(session, wanted))
     if not missing:
         return []
-    remedy = f"There is no sender account {missing[0]!r}. GET /api/v1/accounts lists them."
+    remedy = gettext("There is no sender account %(id)s. GET /api/v1/accounts lists them.", id=repr(missing[0]))
     return [FieldError("allowed_accounts", remedy, "not_found")]

@@ -16,6 +16,7 @@ from appliance.clock import Clock
 from appliance.config.data_dir import DataDirectory
 from appliance.db.database_file import DatabaseFile, Rest, no_rest
 from appliance.errors import ApplianceError
+from appliance.sentences import kept
 from appliance.services.backup_archive import ATTACHMENTS, DATABASE, SECRETS
 from appliance.services.backup_manifest import FORMAT, Header, Manifest
 from appliance.services.backup_reading import ArchiveReader
@@ -24,6 +25,14 @@ from appliance.services.workspace import sync_directory, workspace
 
 RESERVE = 64 * 2**20
 """Bytes that stay free: the appliance needs them for mail."""
+
+
+NO_ROOM = kept(
+    "There is no room for a backup in %(directory)s: it takes up to %(size)s MiB, and %(free)s MiB are free. "
+    "Free some space, or set [backup] directory to another disk."
+)
+DATABASE_DAMAGED = kept("The database is damaged: %(reason)s. Restore the last good backup.")
+STOPPED = kept("The appliance was stopped while the backup was made. The next start makes it.")
 
 
 class BackupFailed(ApplianceError):
@@ -87,10 +96,8 @@ class BackupMaker:
         needed = 2 * database + _size_of(self._source.attachments) + RESERVE
         free = shutil.disk_usage(directory).free
         if free < needed:
-            raise BackupFailed(
-                f"There is no room for a backup in {directory}: it takes up to {needed / 2**20:,.0f} MiB, and "
-                f"{free / 2**20:,.0f} MiB are free. Free some space, or set [backup] directory to another disk."
-            )
+            facts = {"size": f"{needed / 2**20:,.0f}", "free": f"{free / 2**20:,.0f}"}
+            raise BackupFailed(NO_ROOM % {"directory": directory, **facts})
 
     def _copied(self, place: Path, progress: Progress) -> tuple[Header, DatabaseFile | None]:
         now, size, revision = self._clock(), _size_of(self._source.attachments), self._source.server_revision
@@ -100,7 +107,7 @@ class BackupMaker:
             original = DatabaseFile(self._source.database)
             original.copy_to(copy.path, progress=lambda done, total: progress("database", done, total), rest=self._rest)
             if damage := copy.damage(thorough=False):
-                raise BackupFailed(f"The database is damaged: {damage}. Restore the last good backup.")
+                raise BackupFailed(DATABASE_DAMAGED % {"reason": damage})
             size, revision = size + copy.path.stat().st_size, copy.revision()
         return Header(format=FORMAT, version=__version__, revision=revision, created_at=now, bytes=size), copy
 

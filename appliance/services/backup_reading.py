@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import IO
 
 from appliance.db.database_file import Rest, no_rest
+from appliance.sentences import Sentences, kept
 from appliance.services import backup_manifest
 from appliance.services.backup_archive import (
     ATTACHMENTS,
@@ -23,6 +24,19 @@ from appliance.services.backup_archive import (
 )
 from appliance.services.backup_manifest import BackupDamaged, Header, Manifest
 from appliance.services.backup_stream import NO_BACKUP, Unpacked
+
+DAMAGED = kept("The backup is damaged: %(reason)s.")
+TWICE = kept("%(name)s is in it twice")
+ENDLESS = kept("its end is missing")
+CHANGED = kept("%(name)s is not what it was")
+WRONG_SUMS = kept("the checksums do not agree with what is in it")
+UNREADABLE_HEADER = kept("a header in it cannot be read")
+FOREIGN = kept("it holds something that no backup does")
+TOO_LARGE = kept("%(name)s is too large")
+CUT_OFF = kept("it ends in the middle of %(name)s")
+DAMAGES = Sentences(
+    *(TWICE, ENDLESS, CHANGED, WRONG_SUMS, UNREADABLE_HEADER, FOREIGN, TOO_LARGE, CUT_OFF), any_other=True
+)
 
 Open = Callable[[str], IO[bytes] | None]
 """Gives the file that a member is written to, or None to look at it only."""
@@ -67,22 +81,22 @@ class ArchiveReader:
             if name == SUMS:
                 self._sums_member = self._copy(name, size, open_)
             elif name in self._names:
-                raise _damaged(f"{name} is in it twice")
+                raise _damaged(TWICE, name)
             else:
                 self._take(name, size, open_)
-        raise _damaged("its end is missing")
+        raise _damaged(ENDLESS)
 
     def _take(self, name: str, size: int, open_: Open) -> None:
         if not name.startswith(ATTACHMENTS):  # those are known by their names, and may be a million
             self._names.add(name)
         digest = self._copy(name, size, open_)
         if name.startswith(ATTACHMENTS) and digest != name.rpartition("/")[2]:
-            raise _damaged(f"{name} is not what it was")
+            raise _damaged(CHANGED, name)
         self._sums.update(sum_line(name, digest))
 
     def _finish(self, manifest: Manifest) -> Manifest:
         if not self._sums_member == self._sums.hexdigest() == manifest.sums:
-            raise _damaged("the checksums do not agree with what is in it")
+            raise _damaged(WRONG_SUMS)
         while self._read(CHUNK):  # to the checksum of the stream
             pass
         return manifest
@@ -95,14 +109,14 @@ class ArchiveReader:
         try:
             info = tarfile.TarInfo.frombuf(block, "ascii", "strict")
         except (tarfile.TarError, ValueError) as error:
-            raise _damaged("a header in it cannot be read") from error
+            raise _damaged(UNREADABLE_HEADER) from error
         if info.type != tarfile.REGTYPE or not NAME.fullmatch(info.name) or info.size < 0:
-            raise _damaged("it holds something that no backup does")
+            raise _damaged(FOREIGN)
         return info.name, info.size
 
     def _text(self, name: str, size: int, *, noted: bool = True) -> bytes:
         if size > LARGEST_TEXT:
-            raise _damaged(f"{name} is too large")
+            raise _damaged(TOO_LARGE, name)
         text = b"".join(self._chunks(name, size))
         if noted:
             self._sums.update(sum_line(name, hashlib.sha256(text).hexdigest()))
@@ -110,7 +124,7 @@ class ArchiveReader:
 
     def _copy(self, name: str, size: int, open_: Open) -> str:
         if name.startswith(SECRETS) and size > LARGEST_TEXT:
-            raise _damaged(f"{name} is too large")
+            raise _damaged(TOO_LARGE, name)
         digest, file = hashlib.sha256(), open_(name)
         try:
             for chunk in self._chunks(name, size):
@@ -128,7 +142,7 @@ class ArchiveReader:
             began = time.perf_counter()
             chunk = self._read(min(CHUNK, left))
             if not chunk:
-                raise _damaged(f"it ends in the middle of {name}")
+                raise _damaged(CUT_OFF, name)
             left -= len(chunk)
             yield chunk
             self._on_bytes(len(chunk))
@@ -151,5 +165,5 @@ class ArchiveReader:
         return part
 
 
-def _damaged(what: str) -> BackupDamaged:
-    return BackupDamaged(f"The backup is damaged: {what}.")
+def _damaged(what: str, name: str = "") -> BackupDamaged:
+    return BackupDamaged(DAMAGED % {"reason": what % {"name": name}})

@@ -11,7 +11,11 @@ from appliance.mail.addresses import Address, InvalidAddress
 from appliance.mail.headers import InvalidHeader
 from appliance.mail.mime import Content, Part, render
 from appliance.mail.transport import Envelope
+from appliance.sentences import kept
 from appliance.services.attachment_files import AttachmentDamaged
+
+ATTACHMENT_GONE = kept("%(reason)s Send the message anew with the attachment.")
+NOT_WRITABLE = kept("The message cannot be written in RFC 5322 form: %(reason)s")
 
 RunNative = Callable[[Callable[[], Any]], Any]
 
@@ -58,9 +62,9 @@ class Composition:
         try:
             return render(_content(message, account, self._parts(message)))
         except AttachmentDamaged as error:
-            raise CannotCompose(f"{error} Send the message anew with the attachment.") from error
+            raise CannotCompose(ATTACHMENT_GONE % {"reason": error}) from error
         except (InvalidHeader, ValueError, LookupError) as error:
-            raise CannotCompose(f"The message cannot be written in RFC 5322 form: {error}") from error
+            raise CannotCompose(NOT_WRITABLE % {"reason": error}) from error
 
     def _parts(self, message: OutgoingMessage) -> tuple[Part, ...]:
         return tuple(

@@ -6,6 +6,7 @@ from appliance.db.models import Recipient
 from appliance.db.models.message import MessageStatus, Reason
 from appliance.db.models.recipient import RecipientStatus
 from appliance.language import gettext, ngettext
+from appliance.services import kept_words
 from appliance.services.scene import MOST_NAMED, Scene
 
 
@@ -31,7 +32,8 @@ def _partially_sent(scene: Scene) -> str:
         **_reached(scene),
     )
     if scene.content_is_gone:
-        return f"{refused} {gettext('Correct those addresses and send to them anew.')}"
+        remedy = gettext("Correct those addresses and send to them anew.")
+        return f"{refused} {remedy}"
     remedy = gettext(
         "Correct those addresses and send to them anew, or retry it: it then goes to those only who did not get it."
     )
@@ -50,6 +52,12 @@ def _partially_sent_exhausted(scene: Scene) -> str:
 
 
 def _failed_refused(scene: Scene) -> str:
+    if kept_words.tells_of_suppression(scene.message.detail):
+        return gettext(
+            "The server refused it for good%(said)s. Nothing is left to do, unless the address is right after all: "
+            "then remove it under Suppressions, and retry the message.",
+            said=scene.detail,
+        )
     if scene.content_is_gone:
         return gettext(
             "The server refused it for good%(said)s. Correct what it says, then submit it anew: its content is not "
@@ -90,7 +98,8 @@ def _partially_sent_expired(scene: Scene) -> str:
 
 
 def _failed(scene: Scene) -> str:
-    return f"{gettext('It failed%(said)s.', said=scene.detail)} {_retry_then(scene)}"
+    failed = gettext("It failed%(said)s.", said=scene.detail)
+    return f"{failed} {_retry_then(scene)}"
 
 
 def _suppressed(scene: Scene) -> str:
@@ -132,10 +141,13 @@ def left_out(scene: Scene) -> str:
 
 def _listed(stopped: Sequence[Recipient]) -> str:
     """The first of them with the reason; more would be no sentence."""
-    unknown = gettext("no reason was given")
-    named = ", ".join(f"{one.email} ({one.reply_text.rstrip('.') or unknown})" for one in stopped[:MOST_NAMED])
+    named = ", ".join(f"{one.email} ({_why(one)})" for one in stopped[:MOST_NAMED])
     more = len(stopped) - MOST_NAMED
     return gettext("%(named)s and %(count)s more", named=named, count=more) if more > 0 else named
+
+
+def _why(stopped: Recipient) -> str:
+    return kept_words.say(stopped.reply_text).rstrip(".。") or gettext("no reason was given")
 
 
 def _cancelled(scene: Scene) -> str:

@@ -8,6 +8,7 @@ from appliance.db.models.message import MessageStatus, Reason
 from appliance.db.models.sender_account import AccountState
 from appliance.db.queries.outbox import MOST_AHEAD
 from appliance.language import gettext, ngettext
+from appliance.services import kept_words
 from appliance.services.scene import MOST_NAMED, Scene, capital
 
 _GREYLISTING = re.compile(r"gr[ae]y-?list", re.IGNORECASE)
@@ -144,7 +145,7 @@ def _held_quota(scene: Scene) -> str:
 
 def _held_breaker(scene: Scene) -> str:
     errors = [one.last_error for one in scene.candidates if one.breaker_until and one.last_error]
-    facts = {"because": f" ({errors[0].rstrip('.')})" if errors else "", "until": scene.until()}
+    facts = {"because": _because(errors[0]) if errors else "", "until": scene.until()}
     if scene.pinned:
         return gettext(
             "%(account)s, which is the only one that it may use, rests after an error%(because)s, so it is held "
@@ -207,7 +208,7 @@ def _troubles(scene: Scene, accounts: Sequence[SenderAccount]) -> str:
 def _trouble(scene: Scene, account: SenderAccount) -> str:
     state, name = scene.state(account), repr(account.name)
     if state is AccountState.RESTING and account.breaker_until is not None:
-        because = f" ({account.last_error.rstrip('.')})" if account.last_error else ""
+        because = _because(account.last_error) if account.last_error else ""
         until = scene.told(account.breaker_until)
         return gettext(
             "%(name)s rests after an error%(because)s until %(until)s", name=name, because=because, until=until
@@ -215,6 +216,10 @@ def _trouble(scene: Scene, account: SenderAccount) -> str:
     if state is AccountState.PAUSED:
         return gettext("%(name)s is paused", name=name)
     return gettext("%(name)s has no quota left today", name=name)
+
+
+def _because(error: str) -> str:
+    return f" ({kept_words.say(error).rstrip('.。')})"
 
 
 def _remedies(states: Set[AccountState]) -> str:

@@ -136,31 +136,33 @@ def _patterns(texts: Sequence[str]) -> tuple[tuple[str, ...], list[FieldError]]:
 
 def _scopes_beyond(form: KeyForm, caller: Caller) -> Iterator[FieldError]:
     if more := [scope for scope in form.scopes if scope not in caller.scopes]:
-        yield FieldError(
-            "scopes", f"Your own key lacks {', '.join(more)}, so it can give no other key that.", NOT_ALLOWED
-        )
+        remedy = gettext("Your own key lacks %(more)s, so it can give no other key that.", more=", ".join(more))
+        yield FieldError("scopes", remedy, NOT_ALLOWED)
 
 
 def _accounts_beyond(form: KeyForm, caller: Caller) -> Iterator[FieldError]:
     own = caller.limits.allowed_accounts
     if own and not (form.allowed_accounts and set(form.allowed_accounts) <= set(own)):
-        yield FieldError("allowed_accounts", f"Choose from those of your own key: {', '.join(own)}.", NOT_ALLOWED)
+        remedy = gettext("Choose from those of your own key: %(own)s.", own=", ".join(own))
+        yield FieldError("allowed_accounts", remedy, NOT_ALLOWED)
 
 
 def _from_beyond(form: KeyForm, caller: Caller) -> Iterator[FieldError]:
     own = caller.limits.allowed_from
     if own and not (form.allowed_from and all(key_limits.covered(one, own) for one in form.allowed_from)):
-        yield FieldError("allowed_from", f"Stay within those of your own key: {', '.join(own)}.", NOT_ALLOWED)
+        remedy = gettext("Stay within those of your own key: %(own)s.", own=", ".join(own))
+        yield FieldError("allowed_from", remedy, NOT_ALLOWED)
 
 
 def _numbers_beyond(form: KeyForm, caller: Caller) -> Iterator[FieldError]:
     for name in ("requests_per_minute", "daily_limit"):
         own, wanted = getattr(caller.limits, name), getattr(form, name)
         if own is not None and (wanted is None or wanted > own):
-            yield FieldError(name, f"Your own key has {own}; give that or less.", NOT_ALLOWED)
+            yield FieldError(name, gettext("Your own key has %(own)s; give that or less.", own=own), NOT_ALLOWED)
 
 
 def _expiry_beyond(form: KeyForm, caller: Caller) -> Iterator[FieldError]:
     own = caller.expires_at
     if own is not None and (form.expires_at is None or form.expires_at > own):
-        yield FieldError("expires_at", f"Your own key expires at {own.isoformat()}; give that or earlier.", NOT_ALLOWED)
+        remedy = gettext("Your own key expires at %(moment)s; give that or earlier.", moment=own.isoformat())
+        yield FieldError("expires_at", remedy, NOT_ALLOWED)

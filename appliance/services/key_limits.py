@@ -39,11 +39,11 @@ class KeyLimits:
         """What a message from `sender` through `account` may not do, each with what is allowed in it."""
         errors = []
         if self.allowed_from and (sender is None or not covered(sender, self.allowed_from)):
-            errors.append(
-                FieldError("from", f"This API key may send from: {', '.join(self.allowed_from)}.", NOT_ALLOWED)
-            )
+            remedy = gettext("This API key may send from: %(allowed)s.", allowed=", ".join(self.allowed_from))
+            errors.append(FieldError("from", remedy, NOT_ALLOWED))
         if self.allowed_accounts and account is not None and account not in self.allowed_accounts:
-            remedy = f"This API key may use the sender accounts: {', '.join(self.allowed_accounts)}."
+            allowed = ", ".join(self.allowed_accounts)
+            remedy = gettext("This API key may use the sender accounts: %(allowed)s.", allowed=allowed)
             errors.append(FieldError("account", remedy, NOT_ALLOWED))
         return errors
 

@@ -12,6 +12,7 @@ from appliance.db.models.recipient import RecipientStatus
 from appliance.db.models.sender_account import BUILT_IN_MAILBOX_ID, AccountState
 from appliance.db.queries.box import Pause
 from appliance.language import gettext, ngettext
+from appliance.services import kept_words
 
 MOST_NAMED = 3
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
@@ -64,7 +65,7 @@ class Scene:
     @property
     def detail(self) -> str:
         """What the server or the account said, to go after a clause; empty when there is nothing."""
-        text = self.message.detail.strip().rstrip(".")
+        text = kept_words.say(self.message.detail.strip()).rstrip(".。")
         return gettext(": %(said)s", said=text) if text else ""
 
     @property

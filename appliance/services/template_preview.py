@@ -7,7 +7,7 @@ from typing import Any
 from appliance.config.settings import LimitsSettings
 from appliance.db.write import RunNative
 from appliance.errors import FieldError, InvalidInput
-from appliance.language import in_this_language
+from appliance.language import gettext, in_this_language
 from appliance.mail.templating import (
     CompiledTemplate,
     InvalidTemplate,
@@ -67,7 +67,7 @@ class TemplatePreview:
         try:
             return compiled.render(values, self._limits.rendered_kb * KIBI)
         except RenderingFailed as error:
-            message = f"It cannot be rendered with the examples: {error.fault}."
+            message = gettext("It cannot be rendered with the examples: %(fault)s.", fault=error.fault)
             raise InvalidInput([FieldError(error.fault.part, message)]) from error
 
 

@@ -10,11 +10,12 @@ from appliance.db.database import Database
 from appliance.db.models import TemplateVersion
 from appliance.db.queries import templates
 from appliance.errors import FieldError, InvalidInput, NotFound
+from appliance.language import gettext, in_this_language
 from appliance.mail.templating import CompiledTemplate, Rendered, RenderingFailed, Source, compile_template
 from appliance.services import intake
 from appliance.services.submit_message import SubmitMessage, TemplateUsed
 from appliance.services.template_form import canonical_locale
-from appliance.services.template_variables import Variable, examples_of, values_for
+from appliance.services.template_variables import Variable, examples_of, sentence, values_for
 
 RunNative = Callable[[Callable[[], Any]], Any]
 MOST_CACHED = 200
@@ -59,7 +60,7 @@ class TemplateRendering:
         """The present version. Raises InvalidInput, naming `template`."""
         found = self._present(slug)
         if found is None:
-            remedy = f"There is no template {slug!r}. GET /api/v1/templates lists them."
+            remedy = gettext("There is no template %(slug)s. GET /api/v1/templates lists them.", slug=repr(slug))
             raise InvalidInput([FieldError("template", remedy, "not_found")])
         return found
 
@@ -125,7 +126,7 @@ class TemplateRendering:
             raise NotFound("version", str(number))
         found = next((one for one in _fallbacks(locale) if one in version.locales), None)
         source = _source(version, found)
-        compiled = self._run_native(lambda: compile_template(source))
+        compiled = self._run_native(in_this_language(lambda: compile_template(source)))
         return _Ready(tuple(Variable(**one) for one in version.variables), compiled, found)
 
     def _render(self, ready: _Ready, variables: Mapping[str, Any]) -> Rendered:
@@ -134,10 +135,15 @@ class TemplateRendering:
             made = ready.compiled.render(values, self._limits.rendered_kb * KIBI)
             intake.subject(made.subject)
         except RenderingFailed as error:
-            remedy = f"It cannot be rendered with these variables. In its {error.fault.part}: {error.fault}."
+            remedy = gettext(
+                "It cannot be rendered with these variables. In its %(part)s: %(fault)s.",
+                part=error.fault.part,
+                fault=error.fault,
+            )
             raise InvalidInput([FieldError("template", remedy)]) from error
         except ValueError as error:
-            raise InvalidInput([FieldError("template", f"The subject that it makes {error}.")]) from error
+            remedy = gettext("The subject that it makes %(fault)s.", fault=error)
+            raise InvalidInput([FieldError("template", remedy)]) from error
         return made
 
 
@@ -145,7 +151,7 @@ def _canonical(locale: str | None) -> str | None:
     try:
         return canonical_locale(locale) if locale else None
     except ValueError as error:
-        raise InvalidInput([FieldError("locale", f"{str(error).capitalize()}.")]) from error
+        raise InvalidInput([FieldError("locale", sentence(str(error)))]) from error
 
 
 def _fallbacks(locale: str | None) -> Iterator[str]:

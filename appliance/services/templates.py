@@ -16,7 +16,7 @@ from appliance.db.models.base import insert_rows
 from appliance.db.queries import templates
 from appliance.db.types import new_id
 from appliance.errors import Conflict, FieldError, NotFound, WrongState
-from appliance.language import in_this_language
+from appliance.language import gettext, in_this_language
 from appliance.services import audit
 from appliance.services.permission import Permission, needs
 from appliance.services.template_form import TemplateForm, check, content_of, faults
@@ -47,7 +47,7 @@ class Templates:
 
         def write(session: Session) -> None:
             if templates.by_slug(session, slug) is not None:
-                raise Conflict(f"There is a template {slug!r} already. Choose another slug, or change that one.")
+                raise _taken(slug)
             times = {"created_at": now, "updated_at": now}
             insert_rows(session, Template, {"id": template_id, "slug": slug, "name": form.name, "version": 1, **times})
             _insert_version(session, template_id, 1, form.content(), author, reason or "Created.", now)
@@ -56,7 +56,7 @@ class Templates:
         try:
             self._database.write(write)
         except IntegrityError as error:  # on a database server two creations can race
-            raise Conflict(f"There is a template {slug!r} already. Choose another slug, or change that one.") from error
+            raise _taken(slug) from error
         return template_id
 
     @needs(Permission.OPERATE)
@@ -103,7 +103,11 @@ class Templates:
             template = _existing(session, slug)
             wanted = content_of(_version(session, template, number))
             if wanted == content_of(_version(session, template, template.version)):
-                raise WrongState(f"The template says what version {number} said already. Nothing was changed.")
+                raise WrongState(
+                    gettext(
+                        "The template says what version %(number)s said already. Nothing was changed.", number=number
+                    )
+                )
             made = _advance(session, template, wanted, author, reason or f"Back to version {number}.", now)
             _note(session, row, template, made)
             return made
@@ -179,8 +183,17 @@ def _version(session: Session, template: Template, number: int) -> TemplateVersi
     return version
 
 
+def _taken(slug: str) -> Conflict:
+    return Conflict(
+        gettext("There is a template %(slug)s already. Choose another slug, or change that one.", slug=repr(slug))
+    )
+
+
 def _changed_meanwhile(template: Template) -> Conflict:
     return Conflict(
-        f"Somebody else changed the template meanwhile: it is at version {template.version}. "
-        "Read it again, and make your change there. Nothing was saved."
+        gettext(
+            "Somebody else changed the template meanwhile: it is at version %(number)s. "
+            "Read it again, and make your change there. Nothing was saved.",
+            number=template.version,
+        )
     )

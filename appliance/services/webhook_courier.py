@@ -23,6 +23,7 @@ from appliance.services import webhook_record
 from appliance.services.webhook_record import Tried
 from appliance.webhooks import signature
 from appliance.webhooks.post import Answer, Poster, Rules
+from appliance.webhooks.words import NOT_SIGNED
 
 NOT_ACCEPTED = "not_accepted"
 OUTCOMES = (DeliveryState.DELIVERED, NOT_ACCEPTED)
@@ -112,7 +113,7 @@ class WebhookCourier:
         try:
             signed = signature.headers(delivery.id, now, body, self._secrets(endpoint, now))
         except VaultError as error:
-            return Answer(None, error=f"Nothing was sent, since it could not be signed. {error}")
+            return Answer(None, error=NOT_SIGNED % {"reason": error})
         usual = {"Content-Type": "application/json", "User-Agent": f"Postroom/{__version__}"}
         return poster.post(body, usual | signed)
 

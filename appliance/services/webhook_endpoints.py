@@ -14,6 +14,8 @@ from appliance.db.models import AuditEntry, WebhookEndpoint
 from appliance.db.queries import webhooks
 from appliance.db.types import new_id
 from appliance.errors import NotFound, WrongState
+from appliance.language import gettext
+from appliance.sentences import kept
 from appliance.services import audit
 from appliance.services.permission import Permission, needs
 from appliance.services.webhook_form import EndpointForm, UrlRules, check
@@ -21,7 +23,7 @@ from appliance.webhooks import signature
 
 OVERLAP = timedelta(hours=24)
 """How long the secret before the present one signs as well."""
-BY_HAND = "Paused by hand."
+BY_HAND = kept("Paused by hand.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,9 @@ class WebhookEndpoints:
 
         def write(session: Session) -> None:
             if webhooks.count(session) >= self._most:
-                raise WrongState(f"There are {self._most} endpoints already; delete one that is not needed.")
+                raise WrongState(
+                    gettext("There are %(most)s endpoints already; delete one that is not needed.", most=self._most)
+                )
             session.add(_new(made.id, form, api_key_id, encrypted, now))
             AuditEntry.note(session, row)
 

@@ -10,13 +10,14 @@ from sqlalchemy.orm import Session
 from appliance.db.models import WebhookAttempt, WebhookDelivery, WebhookEndpoint
 from appliance.db.models.base import insert_rows
 from appliance.db.queries.webhook_queue import Outgoing
+from appliance.sentences import kept
 from appliance.services import webhook_fanout
 from appliance.webhooks import retry
 from appliance.webhooks.post import Answer
 
 NOTHING = timedelta(0)
-GONE = "The receiver answered 410 Gone, which means that it wants no more."
-DEAD = "A webhook was tried for a day without success, and the endpoint accepted no other one in that time."
+GONE = kept("The receiver answered 410 Gone, which means that it wants no more.")
+DEAD = kept("A webhook was tried for a day without success, and the endpoint accepted no other one in that time.")
 
 
 @dataclass(frozen=True, slots=True)

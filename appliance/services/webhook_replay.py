@@ -15,6 +15,7 @@ from appliance.db.models.base import insert_rows
 from appliance.db.queries import webhook_queue, webhooks
 from appliance.db.types import new_id
 from appliance.errors import NotFound, Unavailable, WrongState
+from appliance.language import gettext
 from appliance.services import audit, webhook_fanout, webhook_payload, webhook_record
 from appliance.services.pace import Pace
 from appliance.services.permission import Permission, needs
@@ -58,7 +59,11 @@ class WebhookReplay:
             Unavailable: MOST_TESTS are going on.
         """
         if not self._tests.acquire(blocking=False):
-            raise Unavailable(f"{MOST_TESTS} tests of endpoints are going on; try again when one of them has ended.")
+            raise Unavailable(
+                gettext(
+                    "%(most)s tests of endpoints are going on; try again when one of them has ended.", most=MOST_TESTS
+                )
+            )
         try:
             return self._test(endpoint_id, api_key_id)
         finally:
@@ -107,7 +112,9 @@ class WebhookReplay:
             _require_active(_existing(session, delivery.endpoint_id, api_key_id))
             replayed = WebhookDelivery.replay(session, [delivery_id], now=now)
             if not replayed and not WebhookDelivery.hasten(session, delivery_id, now=now):
-                raise WrongState("The delivery is being sent right now or about to be; look again in a moment.")
+                raise WrongState(
+                    gettext("The delivery is being sent right now or about to be; look again in a moment.")
+                )
             AuditEntry.note(session, noted | {"detail": {"webhook": delivery.endpoint_id, "type": delivery.kind}})
 
         self._database.write(write)
@@ -155,7 +162,7 @@ def _replay_step(endpoint_id: str, since: datetime, after: str, now: datetime, s
 
 def _require_active(endpoint: WebhookEndpoint) -> None:
     if not endpoint.active:
-        raise WrongState("The endpoint is paused: resume it first, then send again.")
+        raise WrongState(gettext("The endpoint is paused: resume it first, then send again."))
 
 
 def _existing(session: Session, endpoint_id: str, api_key_id: str | None) -> WebhookEndpoint:

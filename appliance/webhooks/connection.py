@@ -11,13 +11,19 @@ from collections.abc import Callable, Sequence
 from typing import Any
 from urllib.parse import SplitResult
 
+from appliance.webhooks import words
 from appliance.webhooks.line import Line, TooSlow
 from appliance.webhooks.network import NetworkPolicy
 
 PORTS = {"http": 80, "https": 443}
 
-Resolve = Callable[..., Sequence[tuple[Any, Any, Any, str, Any]]]
-"""As `socket.getaddrinfo`, which gevent replaces by one that does not hold the event loop."""
+Resolve = Callable[[str, int, float], Sequence[tuple[Any, Any, Any, str, Any]]]
+"""Of a host and a port, within so many seconds, as `socket.getaddrinfo`. Raises TimeoutError, OSError, UnicodeError."""
+
+
+def system_resolve(host: str, port: int, _seconds: float) -> Sequence[tuple[Any, Any, Any, str, Any]]:
+    """Takes as long as the system likes; the appliance has one that does not."""
+    return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
 
 
 class CannotConnect(Exception):
@@ -33,7 +39,7 @@ def connect(
         CannotConnect: no address may be connected to, none answers, or the certificate is not good.
     """
     host = url.hostname or ""
-    addresses = _allowed(host, _resolved(host, url.port or PORTS[url.scheme], resolve), policy)
+    addresses = _allowed(host, _resolved(host, url.port or PORTS[url.scheme], deadline, resolve), policy)
     line = Line(_connected(host, addresses, deadline), deadline)
     if url.scheme == "http":
         return line
@@ -45,12 +51,14 @@ def connect(
     return line
 
 
-def _resolved(host: str, port: int, resolve: Resolve) -> list[tuple[Any, Any]]:
+def _resolved(host: str, port: int, deadline: float, resolve: Resolve) -> list[tuple[Any, Any]]:
     """(family, socket address), in the order of the resolver's preference."""
     try:
-        found = resolve(host, port, type=socket.SOCK_STREAM)
+        found = resolve(host, port, max(0.001, deadline - time.monotonic()))
+    except TimeoutError as error:
+        raise CannotConnect(words.NAME_TOO_SLOW % {"host": host}) from error
     except (OSError, UnicodeError) as error:
-        raise CannotConnect(f"The name {host} cannot be resolved: {_said(error)}.") from error
+        raise CannotConnect(words.UNKNOWN_NAME % {"host": host, "reason": _said(error)}) from error
     return list(dict.fromkeys((family, address) for family, _, _, _, address in found))
 
 
@@ -58,10 +66,7 @@ def _allowed(host: str, addresses: Sequence[tuple[Any, Any]], policy: NetworkPol
     allowed = [one for one in addresses if policy.allows(one[1][0])]
     if not allowed:
         found = ", ".join(str(address[0]) for _, address in addresses) or "no address"
-        raise CannotConnect(
-            f"{host} leads to {found}, which is not public, so nothing was sent there. "
-            "[webhooks] allow_networks can allow it."
-        )
+        raise CannotConnect(words.NOT_PUBLIC % {"host": host, "addresses": found})
     return allowed
 
 
@@ -77,19 +82,19 @@ def _connected(host: str, addresses: Sequence[tuple[Any, Any]], deadline: float)
         except OSError as error:
             sock.close()
             trouble = error
-    reason = "there was no answer in time" if isinstance(trouble, TimeoutError) else _said(trouble)
-    raise CannotConnect(f"Cannot connect to {host}, port {address[1]}: {reason}.") from trouble
+    reason = words.NO_ANSWER_IN_TIME if isinstance(trouble, TimeoutError) else _said(trouble)
+    raise CannotConnect(words.NO_CONNECTION % {"host": host, "number": address[1], "reason": reason}) from trouble
 
 
 def _no_tls(host: str, error: OSError) -> CannotConnect:
     match error:
         case TooSlow():
-            reason = "there was no answer in time"
+            reason = words.NO_ANSWER_IN_TIME
         case ssl.SSLCertVerificationError():
-            reason = f"its certificate is not good: {error.verify_message}"
+            reason = words.BAD_CERTIFICATE % {"reason": error.verify_message}
         case _:
             reason = _said(error)
-    return CannotConnect(f"No encrypted connection to {host}: {reason.rstrip('.')}.")
+    return CannotConnect(words.NO_TLS % {"host": host, "reason": reason.rstrip(".")})
 
 
 def _said(error: BaseException) -> str:

@@ -1,6 +1,5 @@
 """Posts webhooks over one kept connection and says what came of each. Follows no redirect, uses no proxy."""
 
-import socket
 import ssl
 import time
 from collections.abc import Mapping
@@ -9,7 +8,8 @@ from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException, HTTPResponse
 from urllib.parse import SplitResult, urlsplit
 
-from appliance.webhooks.connection import PORTS, CannotConnect, Resolve, connect
+from appliance.webhooks import words
+from appliance.webhooks.connection import PORTS, CannotConnect, Resolve, connect, system_resolve
 from appliance.webhooks.line import MOST_RECEIVED, Line, TooMuch, TooSlow
 from appliance.webhooks.network import NetworkPolicy
 
@@ -55,7 +55,7 @@ class Rules:
     context: ssl.SSLContext
     seconds: float
     allow_http: bool = False
-    resolve: Resolve = socket.getaddrinfo
+    resolve: Resolve = system_resolve
 
 
 class Poster:
@@ -80,7 +80,7 @@ class Poster:
     def post(self, body: bytes, headers: Mapping[str, str]) -> Answer:
         """Never raises for what the other side does."""
         if self._url.scheme == "http" and not self._rules.allow_http:
-            return Answer(None, error="Nothing was sent: the URL is not encrypted, and [webhooks] allow_http is off.")
+            return Answer(None, error=words.NOT_ENCRYPTED)
         kept = self._line is not None
         try:
             return self._exchange(body, headers)
@@ -136,22 +136,22 @@ def _refusal(status: int) -> str:
     if 200 <= status < 300:
         return ""
     if 300 <= status < 400:
-        return f"The receiver answered {status}, a redirect. It is not followed: enter the URL that it leads to."
+        return words.REDIRECT % {"code": status}
     if status == GONE:
-        return "The receiver answered 410 Gone: it wants no more webhooks."
-    return f"The receiver answered {status}; any status from 200 to 299 would have accepted it."
+        return words.GONE
+    return words.REFUSED % {"code": status}
 
 
 def _trouble(error: BaseException, seconds: float) -> str:
     if isinstance(error, TooSlow):
-        return f"The receiver did not answer within {seconds:g} seconds."
+        return words.TOO_SLOW % {"seconds": f"{seconds:g}"}
     if isinstance(error, TooMuch):
-        return f"The receiver sent {MOST_RECEIVED // 1024} KB and no answer among them."
+        return words.TOO_MUCH % {"size": MOST_RECEIVED // 1024}
     if isinstance(error, ConnectionError):
-        return "The receiver closed the connection before it answered."
+        return words.CLOSED
     if isinstance(error, HTTPException):
-        return f"What the receiver answered is not HTTP ({type(error).__name__})."
-    return f"The connection broke: {error}."
+        return words.NO_HTTP % {"reason": type(error).__name__}
+    return words.BROKEN % {"reason": error}
 
 
 def _readable(content: bytes) -> str:

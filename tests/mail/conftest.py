@@ -30,7 +30,7 @@ def transport_to(impatient: DeliverySettings) -> Iterator[Callable[..., SmtpTran
     def make(sink: SmtpSink, *, settings: DeliverySettings = impatient, **options: Any) -> SmtpTransport:
         chosen = {"host": "127.0.0.1", "port": sink.port, "security": "none", **options}
         tls_context = chosen.pop("tls_context", None)
-        extra = {"monotonic": chosen.pop("monotonic")} if "monotonic" in chosen else {}
+        extra = {name: chosen.pop(name) for name in ("monotonic", "look_up") if name in chosen}
         transport = SmtpTransport(SmtpServer(**chosen), settings, "box.example", tls_context=tls_context, **extra)
         made.append(transport)
         return transport

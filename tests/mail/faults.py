@@ -10,6 +10,7 @@ from appliance.mail.transport import (
     TemporaryTransportError,
     TransportError,
     UncertainTransportError,
+    UnfitTransportError,
 )
 from tests.smtp_sink import SmtpSink
 
@@ -38,9 +39,9 @@ FAULTS: list[tuple[str, Script, type[TransportError], Stage, int | None]] = [
     ("sender refused", lambda s: s.reply("MAIL", "553 5.7.1 not yours"), AccountTransportError, Stage.MAIL, 553),
     ("sender later", lambda s: s.reply("MAIL", "450 4.7.1 later"), TemporaryTransportError, Stage.MAIL, 450),
     ("no space", lambda s: s.reply("MAIL", "452 4.3.1 disk full"), TemporaryTransportError, Stage.MAIL, 452),
-    ("too large", lambda s: s.reply("MAIL", "552 too large"), PermanentTransportError, Stage.MAIL, 552),
-    ("too large, enhanced", lambda s: s.reply("MAIL", "554 5.3.4 large"), PermanentTransportError, Stage.MAIL, 554),
-    ("content refused", lambda s: s.reply("MAIL", "550 5.6.7 no"), PermanentTransportError, Stage.MAIL, 550),
+    ("too large", lambda s: s.reply("MAIL", "552 too large"), UnfitTransportError, Stage.MAIL, 552),
+    ("too large, enhanced", lambda s: s.reply("MAIL", "554 5.3.4 large"), UnfitTransportError, Stage.MAIL, 554),
+    ("content refused", lambda s: s.reply("MAIL", "550 5.6.7 no"), UnfitTransportError, Stage.MAIL, 550),
     ("closing at MAIL", lambda s: s.reply("MAIL", "421 4.3.2 bye"), AccountTransportError, Stage.MAIL, 421),
     ("dropped at MAIL", lambda s: s.drop("MAIL"), AccountTransportError, Stage.MAIL, None),
     ("MAIL unanswered", lambda s: s.hang("MAIL"), AccountTransportError, Stage.MAIL, None),

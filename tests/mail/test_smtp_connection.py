@@ -7,11 +7,11 @@ import pytest
 from appliance.config.settings import DeliverySettings
 from appliance.mail.smtp import SmtpTransport
 from appliance.mail.transport import (
-    PermanentTransportError,
     RecipientsRefused,
     Stage,
     TemporaryTransportError,
     UncertainTransportError,
+    UnfitTransportError,
 )
 from tests.mail.conftest import envelope
 from tests.smtp_sink import SmtpSink
@@ -115,10 +115,10 @@ def test_smtputf8_is_used_where_it_is_needed_and_offered(sink: SmtpSink, transpo
     assert "SMTPUTF8" in sink.messages[0].parameters
 
 
-def test_smtputf8_that_is_needed_and_not_offered_is_permanent(transport_to: MakeTransport) -> None:
+def test_smtputf8_that_is_needed_and_not_offered_is_a_matter_of_this_server(transport_to: MakeTransport) -> None:
     with SmtpSink(extensions=("SIZE",)) as sink:
         transport = transport_to(sink)
-        with pytest.raises(PermanentTransportError, match="does not offer SMTPUTF8"):
+        with pytest.raises(UnfitTransportError, match="does not offer SMTPUTF8"):
             transport.send(envelope("用户@example.com"))
 
         transport.send(envelope("ann@example.com"))
@@ -128,7 +128,7 @@ def test_smtputf8_that_is_needed_and_not_offered_is_permanent(transport_to: Make
 
 def test_message_above_the_size_that_is_offered_is_not_sent_at_all(transport_to: MakeTransport) -> None:
     with SmtpSink(extensions=("SIZE 100",)) as sink:
-        with pytest.raises(PermanentTransportError, match="at most 100 bytes; this one has 218"):
+        with pytest.raises(UnfitTransportError, match="at most 100 bytes; this one has 218"):
             transport_to(sink).send(envelope(data=HEADER + b"x" * 200))
 
         assert [command for command in sink.commands if command.startswith("MAIL")] == []

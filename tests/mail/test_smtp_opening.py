@@ -1,7 +1,10 @@
 """Security and logins: what is required is required, and nothing secret goes out before it is safe."""
 
+import socket
 import ssl
+import time
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -77,12 +80,12 @@ def test_certificate_for_another_host_is_refused(transport_to: MakeTransport) ->
 
 
 def test_tls_to_a_server_that_speaks_in_clear_names_the_remedy(sink: SmtpSink, transport_to: MakeTransport) -> None:
-    with pytest.raises(AccountTransportError, match="use security 'starttls'"):
+    with pytest.raises(AccountTransportError, match="use STARTTLS"):
         transport_to(sink, security="tls").send(envelope())
 
 
 def test_clear_to_a_server_that_waits_for_tls_names_the_remedy(transport_to: MakeTransport) -> None:
-    with SmtpSink(implicit_tls=True) as sink, pytest.raises(AccountTransportError, match="waits for security 'tls'"):
+    with SmtpSink(implicit_tls=True) as sink, pytest.raises(AccountTransportError, match="waits for TLS"):
         transport_to(sink).send(envelope())
 
 
@@ -101,6 +104,29 @@ def test_host_that_has_no_address_is_named(sink: SmtpSink, transport_to: MakeTra
         transport_to(sink, host="mail.invalid").send(envelope())
 
     assert raised.value.stage is Stage.CONNECT
+
+
+def test_name_that_is_not_resolved_in_time_is_an_account_error(sink: SmtpSink, transport_to: MakeTransport) -> None:
+    def look_up(_host: str, _port: int, _seconds: float) -> Any:
+        raise TimeoutError
+
+    with pytest.raises(AccountTransportError, match=r"mail\.example was not resolved within 0\.4 s") as raised:
+        transport_to(sink, host="mail.example", look_up=look_up).send(envelope())
+
+    assert raised.value.stage is Stage.CONNECT
+
+
+def test_what_the_look_up_took_is_not_there_for_connecting_any_more(
+    sink: SmtpSink, transport_to: MakeTransport
+) -> None:
+    def look_up(_host: str, port: int, seconds: float) -> Any:
+        time.sleep(seconds)
+        return socket.getaddrinfo("127.0.0.1", port, type=socket.SOCK_STREAM)
+
+    with pytest.raises(AccountTransportError, match=r"did not answer within 0\.4 s"):
+        transport_to(sink, host="mail.example", look_up=look_up).send(envelope())
+
+    assert sink.connections == 0
 
 
 @pytest.mark.parametrize("host", ["a..b", "x" * 70 + ".example", "bad host"])

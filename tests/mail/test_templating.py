@@ -96,7 +96,7 @@ def test_styles_are_moved_to_the_elements() -> None:
 
 def test_undefined_name_is_an_error_with_its_line() -> None:
     assert refusal("one\n{{ name }}") == "html: Line 2: 'name' is undefined"
-    assert refusal("{{ a.b }}", a={}) == "html: Line 1: 'dict object' has no attribute 'b'"
+    assert refusal("{{ a.b }}", a={}) == "html: Line 1: an object has no 'b'"
     assert "'b' is undefined" in refusal("{{ 'x' ~ b }}")
     assert "'b' is undefined" in refusal("{{ 1 + b }}")
     assert "'b' is undefined" in refusal("{{ b | upper }}")

@@ -63,6 +63,21 @@ def test_it_was_refused_for_good(chain: Chain, sink: SmtpSink) -> None:
     )
 
 
+def test_it_was_refused_because_nobody_is_there(chain: Chain, sink: SmtpSink) -> None:
+    chain.account(sink)
+    sink.reply("RCPT", "550 5.1.1 no such user")
+    message = chain.submit()
+    chain.turn()
+
+    assert state(chain, message) == ("failed", "refused")
+    says(
+        chain,
+        message,
+        "no such user (the address is suppressed from now on)",
+        "remove it under Suppressions, and retry",
+    )
+
+
 def test_attempts_are_used_up(make_chain: MakeChain, sink: SmtpSink) -> None:
     chain = make_chain(delivery_settings=DeliverySettings(**IMPATIENT, max_attempts=3))
     chain.account(sink)

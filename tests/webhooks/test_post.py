@@ -50,7 +50,7 @@ def resolver(*answers: Sequence[str]) -> Any:
     """Answers each question with the next of `answers`, whatever was asked."""
     left = list(answers)
 
-    def resolve(_host: str, port: int, **_options: Any) -> list[tuple[Any, ...]]:
+    def resolve(_host: str, port: int, _seconds: float) -> list[tuple[Any, ...]]:
         found = left.pop(0) if len(left) > 1 else left[0]
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in found]
 
@@ -101,9 +101,9 @@ def test_name_that_leads_elsewhere_at_the_second_question_gains_nothing(receiver
     asked: list[str] = []
     answers = resolver(["127.0.0.2"], ["127.0.0.1"])
 
-    def resolve(host: str, port: int, **options: Any) -> Any:
+    def resolve(host: str, port: int, seconds: float) -> Any:
         asked.append(host)
-        return answers(host, port, **options)
+        return answers(host, port, seconds)
 
     policy = NetworkPolicy.of(allow_private=False, networks=["127.0.0.2/32"])  # plays the public internet
     url = f"http://rebinding.example:{receiver.port}/"
@@ -245,6 +245,14 @@ def test_kept_connection_that_was_closed_meanwhile_is_opened_anew(receiver: Webh
     assert len(receiver.received) == 3
 
 
-def test_names_are_resolved_where_it_holds_nobody_up() -> None:
-    """gevent's own `getaddrinfo` asks in a native thread; the blocking one would stop the whole appliance."""
-    assert Rules(PRIVATE, trusting(), 1).resolve.__module__.startswith("gevent")
+def test_the_time_for_it_all_is_that_for_the_name_as_well() -> None:
+    given: list[float] = []
+
+    def resolve(_host: str, _port: int, seconds: float) -> Any:
+        given.append(seconds)
+        raise TimeoutError
+
+    answer = post("https://silent.example/", resolve=resolve, seconds=3.0)
+
+    assert answer.error == "The name silent.example was not resolved in time."
+    assert 2 < given[0] <= 3
