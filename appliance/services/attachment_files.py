@@ -8,8 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from appliance.errors import ApplianceError, StorageUnavailable
+from appliance.sentences import kept
 
 ASIDE = ".aside"
+UNREADABLE = kept("An attachment cannot be read: %(reason)s.")
+CHANGED_ON_DISK = kept("The file of an attachment has changed on disk.")
+CANNOT_STORE = kept("The attachment cannot be stored: %(reason)s. Check disk space.")
 
 
 class AttachmentDamaged(ApplianceError):
@@ -50,7 +54,7 @@ class AttachmentFiles:
                 _sync(directory)  # a name is in its directory after a power cut only if that was synced, new or not
             return kept
         except OSError as error:
-            raise StorageUnavailable(f"The attachment cannot be stored: {error.strerror}. Check disk space.") from error
+            raise StorageUnavailable(CANNOT_STORE % {"reason": error.strerror}) from error
 
     def take_back(self, kept: Kept) -> bool:
         """Removes a file that was not there before, unless somebody has stored or named it since."""
@@ -72,9 +76,9 @@ class AttachmentFiles:
         try:
             content = self._path(digest).read_bytes()
         except OSError as error:
-            raise AttachmentDamaged(f"An attachment cannot be read: {error.strerror}.") from error
+            raise AttachmentDamaged(UNREADABLE % {"reason": error.strerror}) from error
         if hashlib.sha256(content).hexdigest() != digest:
-            raise AttachmentDamaged("The file of an attachment has changed on disk.")
+            raise AttachmentDamaged(CHANGED_ON_DISK)
         return content
 
     def older_than(self, moment: float) -> Iterator[str]:

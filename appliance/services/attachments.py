@@ -77,7 +77,14 @@ class Attachments:
             "created_at": now,
             "expires_at": now + timedelta(days=self._limits.attachment_days),
         }
-        self._database.write(lambda session: insert_rows(session, Attachment, row))
+        about = {"filename": stored.filename, "size": stored.size}
+        told = audit.entry("attachment.uploaded", attachment_id, about, now)
+
+        def write(session: Session) -> None:
+            insert_rows(session, Attachment, row)
+            AuditEntry.note(session, told)
+
+        self._database.write(write)
         return attachment_id
 
     def store(self, filename: str, content_type: str | None, content: bytes, field: str) -> StoredFile:

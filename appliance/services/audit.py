@@ -1,8 +1,8 @@
 """The audit: who acts, and the row that tells of it.
 
 Whoever lets somebody in (pages, API, a command, a task) says by `act_as` or `become` who that is. A service makes the
-row by `entry` before its write, because the write runs where nobody in particular acts, and stores it inside the write
-by `AuditEntry.note`.
+row by `entry` before its write, because a write may run twice and must do the same each time, and stores it inside the
+write by `AuditEntry.note`.
 """
 
 from collections.abc import Iterator, Mapping

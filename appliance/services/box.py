@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from appliance.clock import Clock
 from appliance.db.database import Database
-from appliance.db.models import AuditEntry, Flag, Job, Message
+from appliance.db.models import AuditEntry, Flag, Job, Message, MessageDeed
 from appliance.db.models.box import SENDING_PAUSED, PauseReason
 from appliance.db.models.message import WAITING, Reason
 from appliance.db.queries import box, matching
@@ -81,10 +81,11 @@ class Box:
         value = {"reason": PauseReason.ASKED, "detail": reason, "by": audit.acting().name}
         row = audit.entry("box.paused", "", {"reason": reason}, now)
 
+        already = gettext("The box is paused already.")
+
         def write(session: Session) -> None:
-            if box.pause(session) is not None:
-                raise WrongState("The box is paused already.")
-            Flag.put(session, SENDING_PAUSED, value, now=now)
+            if not Flag.put_new(session, SENDING_PAUSED, value, now=now):
+                raise WrongState(already)
             AuditEntry.note(session, row)
 
         self._database.write(write)
@@ -107,9 +108,12 @@ class Box:
     def change(self, session: Session, job: Job, ids: Sequence[str], now: datetime) -> int:
         """What is to go later than now was not sent by anybody, so it is not held."""
         if job.parameters["waits"] == Waits.CANCEL:
-            return len(Message.cancel(session, ids, now=now))
-        due = box.not_scheduled_later(session, ids, now=now)
-        return Message.hold(session, due, reason=Reason.KEPT_BACK, detail="", until=None)
+            changed, action = Message.cancel(session, ids, now=now), "message.cancelled"
+        else:
+            due = box.not_scheduled_later(session, ids, now=now)
+            changed, action = Message.hold(session, due, reason=Reason.KEPT_BACK, until=None), "message.held"
+        MessageDeed.note(session, changed, action, job.done_by, now)
+        return len(changed)
 
     def settle(self, session: Session, job: Job, now: datetime) -> None:
         """In the name of who asked for it, who does not act where a write runs."""

@@ -96,7 +96,7 @@ class Bulk:
     def change(self, session: Session, job: Job, ids: Sequence[str], now: datetime) -> int:
         """A filter for a state or a reason is asked again: the look was before this transaction."""
         action = SetAction(job.parameters["action"])
-        return sets.apply(session, action, matching.still(session, _set_of(job), ids), now=now)
+        return sets.apply(session, action, matching.still(session, _set_of(job), ids), job.done_by, now=now)
 
     def settle(self, session: Session, job: Job, now: datetime) -> None:
         """There is nothing left to do."""

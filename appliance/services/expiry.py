@@ -6,8 +6,9 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from appliance.db.models import Message, Recipient
+from appliance.sentences import kept
 
-EXPIRED = "The message expired before it could be sent."
+EXPIRED = kept("The message expired before it could be sent.")
 
 
 def expire(session: Session, message_ids: Iterable[str], now: datetime) -> int:

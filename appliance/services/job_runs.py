@@ -17,6 +17,7 @@ from appliance.db.models import AuditEntry, Job
 from appliance.db.queries.matching import Look
 from appliance.db.types import new_id
 from appliance.errors import ApplianceError, StorageUnavailable
+from appliance.sentences import kept
 from appliance.services import audit
 from appliance.services.audit import Actor
 from appliance.services.jobs import Jobs, counts
@@ -24,7 +25,11 @@ from appliance.services.jobs import Jobs, counts
 STEP = 200  # rows changed in one write, so that a hundred thousand hold nobody up
 REST_SECONDS = 0.01  # between two steps: requests and deliveries come first
 LEASE = timedelta(seconds=30)  # far longer than a step; a job whose worker died goes on after it
-UNEXPECTED = "A fault of the appliance; its log has the details under the id of the job. Make the job again."
+UNEXPECTED = kept("A fault of the appliance; its log has the details under the id of the job. Make the job again.")
+UNKNOWN_WORK = kept(
+    "This version does not know jobs of the kind %(kind)s: a newer one made it. "
+    "Make it again once that version runs. Nothing was changed."
+)
 
 log = structlog.get_logger(__name__)
 
@@ -59,10 +64,7 @@ class _Run:
     def work(self) -> Work:
         """Raises UnknownWork: the job ends with that reason, instead of coming back whenever its lease has run out."""
         if self.job.kind not in self.works:
-            raise UnknownWork(
-                f"This version does not know jobs of the kind {self.job.kind!r}: a newer one made it. "
-                "Make it again once that version runs. Nothing was changed."
-            )
+            raise UnknownWork(UNKNOWN_WORK % {"kind": repr(self.job.kind)})
         return self.works[self.job.kind]
 
 

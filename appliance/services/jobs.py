@@ -89,10 +89,11 @@ class Jobs:
         row = audit.entry("job.cancelled", job_id, {}, now)
 
         def write(session: Session) -> None:
-            job = jobs.one(session, job_id, created_by=created_by)
+            cancelled = Job.cancel(session, job_id, now=now, created_by=created_by)
+            job = jobs.one(session, job_id, created_by=created_by)  # after it: its worker may have been writing
             if job is None:
                 raise NotFound("job", job_id)
-            if not Job.cancel(session, job_id, now=now):
+            if not cancelled:
                 raise WrongState(_too_late(job.state))
             AuditEntry.note(session, row | {"detail": counts(job)})
 

@@ -90,7 +90,7 @@ class Messages:
         row = audit.entry(f"message.{verb}", message_id, {}, self._clock())
 
         def write(session: Session) -> None:
-            status = messages.status_of(session, message_id, api_key_id)
+            status = messages.status_of(session, message_id, api_key_id, to_change=True)
             if status is None:
                 raise NotFound("message", message_id)
             if not change(session):

@@ -186,7 +186,7 @@ class _Claimant:
     def _hold(self, stuck: dict[str | None, list[str]]) -> None:
         for choice, ids in stuck.items():
             obstacle: Obstacle = self._routing.obstacle(choice)
-            self.held += Message.hold(self._session, ids, reason=obstacle.reason, detail="", until=obstacle.until)
+            self.held += len(Message.hold(self._session, ids, reason=obstacle.reason, until=obstacle.until))
 
     def _return_unused(self, routed: dict[str, list[str]], batches: list[tuple[str, list[str]]]) -> None:
         for account_id, ids in routed.items():

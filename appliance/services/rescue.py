@@ -15,9 +15,10 @@ from appliance.db.models.base import insert_rows
 from appliance.db.models.delivery_attempt import AttemptOutcome
 from appliance.db.models.message import MessageStatus, Reason
 from appliance.db.queries import outbox
+from appliance.sentences import kept
 from appliance.services.verdict import after_uncertain, before_expiry
 
-UNCERTAIN = (
+UNCERTAIN = kept(
     "The appliance stopped between handing the message to the server and hearing its answer, "
     "so whether it was accepted is unknown."
 )

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from itertools import product
 from typing import Any, NamedTuple
@@ -14,7 +14,7 @@ from appliance.clock import Clock
 from appliance.config.settings import StatisticsSettings
 from appliance.db.database import Database
 from appliance.db.models import Event
-from appliance.db.models.event import EventKind
+from appliance.db.models.message import MessageStatus
 from appliance.db.models.rollup import (
     COUNTERS,
     EVERYBODY,
@@ -33,12 +33,22 @@ from appliance.services.tag_limits import TagLimits
 
 PRUNE_STEP = 1000
 LONGEST_MONTH = 31
-TIMED = (EventKind.MESSAGE_SENT, EventKind.MESSAGE_PARTIALLY_SENT)
+TIMED = (MessageStatus.SENT, MessageStatus.PARTIALLY_SENT)
 _PREFIX = "message."
 _ZEROS: Mapping[str, Any] = dict.fromkeys((*COUNTERS, *TIMES), 0)
 
 Cell = tuple[Unit, str, str, str, str]  # the key of a rollup
 Counts = dict[str, int]  # by column
+
+
+class _Fact(NamedTuple):
+    """What one event adds to one counter, or takes back of it."""
+
+    counter: str
+    at: datetime
+    account_id: str | None
+    seconds: float | None
+    by: int = 1
 
 
 class _Group(NamedTuple):
@@ -98,22 +108,31 @@ class Statistics:
         groups: dict[_Group, Counts] = defaultdict(lambda: defaultdict(int))
         periods: dict[str, tuple[str, str]] = {}
         for event in events:
-            minute = event.at.isoformat()[:16]
-            if minute not in periods:  # a day begins with a minute, wherever one is
-                periods[minute] = Unit.HOUR.period(event.at, self._zone), Unit.DAY.period(event.at, self._zone)
-            counts = groups[_group(event, *periods[minute])]
-            counts[event.kind.removeprefix(_PREFIX)] += 1
-            if event.kind in TIMED and event.seconds is not None:
-                counts[column_of(event.seconds)] += 1
+            for fact in _facts(event):
+                minute = fact.at.isoformat()[:16]
+                if minute not in periods:  # a day begins with a minute, wherever one is
+                    periods[minute] = Unit.HOUR.period(fact.at, self._zone), Unit.DAY.period(fact.at, self._zone)
+                counts = groups[_group(event, fact.account_id, *periods[minute])]
+                counts[fact.counter] += fact.by
+                if fact.counter in TIMED and fact.seconds is not None:
+                    counts[column_of(fact.seconds)] += fact.by
         return groups
 
 
-def _group(event: Event, hour: str, day: str) -> _Group:
+def _facts(event: Event) -> Iterator[_Fact]:
+    """A retry takes back the end that the message had, in the hour and of the account that it was counted for."""
+    yield _Fact(event.kind.removeprefix(_PREFIX), event.at, event.account_id, event.seconds)
+    if event.ended is not None:
+        at = datetime.fromisoformat(event.ended["at"])
+        yield _Fact(event.ended["status"], at, event.ended["account_id"], event.ended["seconds"], by=-1)
+
+
+def _group(event: Event, account_id: str | None, hour: str, day: str) -> _Group:
     return _Group(
         hour,
         day,
         event.api_key_id or NOBODY,
-        event.account_id or NONE,
+        account_id or NONE,
         event.template_id or NONE,
         tuple(event.tags),
     )

@@ -9,11 +9,13 @@ from sqlalchemy.orm import Session
 
 from appliance.clock import Clock
 from appliance.db.database import Database
-from appliance.db.models import Job, Message, Recipient, Suppression
+from appliance.db.models import Job, Message, MessageDeed, Recipient, Suppression
 from appliance.db.models.base import affected
 from appliance.db.models.message import WAITING
+from appliance.db.models.message_deed import DoneBy
 from appliance.db.queries import suppressions
 from appliance.db.queries.matching import Look
+from appliance.services import audit
 from appliance.services.jobs import Jobs, NewJob
 
 KIND = "suppression.release"
@@ -34,9 +36,9 @@ class SuppressionRelease:
 
     def now(self, suppression_id: str) -> int:
         """Returns how many messages go out. Dying half-way is made up for by the next call."""
-        released, after = 0, ""
+        released, after, by = 0, "", DoneBy(audit.acting().name)
         while ids := self._stopped(suppression_id, after):
-            released += self._database.write(partial(_release, suppression_id, ids, self._clock()))
+            released += self._database.write(partial(_release, suppression_id, ids, by, self._clock()))
             after = ids[-1]
         self._database.write(partial(_forget, suppression_id, self._clock()))
         if released:
@@ -53,7 +55,7 @@ class SuppressionRelease:
         return Look(ids, ids[-1]) if ids else None
 
     def change(self, session: Session, job: Job, ids: Sequence[str], now: datetime) -> int:
-        return _release(job.parameters["suppression"], ids, now, session)
+        return _release(job.parameters["suppression"], ids, job.done_by, now, session)
 
     def settle(self, session: Session, job: Job, now: datetime) -> None:
         _forget(job.parameters["suppression"], now, session)
@@ -66,12 +68,13 @@ class SuppressionRelease:
             return suppressions.stopped_ids(session, suppression_id, after=after, limit=STEP)
 
 
-def _release(suppression_id: str, ids: Sequence[str], now: datetime, session: Session) -> int:
+def _release(suppression_id: str, ids: Sequence[str], by: DoneBy, now: datetime, session: Session) -> int:
     """A message that is being sent is left alone: its worker knows only the recipients that it began with."""
     stopped = suppressions.stopped_messages(session, suppression_id, ids)
     waiting = [message_id for message_id, status in stopped if status in WAITING]
     reopened = Message.reopen(session, [message_id for message_id, _ in stopped], now=now)
     Recipient.release(session, [*waiting, *reopened], suppression_id=suppression_id)
+    MessageDeed.note(session, reopened, "message.retried", by, now)
     return len(waiting) + len(reopened)
 
 

@@ -70,7 +70,8 @@ class State(Collector):
     def _messages(self, stored: _Stored, now: datetime) -> Iterator[Metric]:
         outcomes = self._context.services.delivery.outcomes
         ended = ((status, float(outcomes[status])) for status in FINAL)
-        yield _counter("messages_sent", "Messages that came to their end by sending.", "status", ended)
+        text = "Messages that came to their end by sending; one that is retried counts again at its next end."
+        yield _counter("messages_sent", text, "status", ended)
         yield _gauge("messages", "Messages by state.", "status", stored.counts.items())
         ages = ((status, (now - at).total_seconds()) for status, at in stored.oldest.items())
         text = "Age of the oldest message in each unfinished state."

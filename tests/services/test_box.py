@@ -3,6 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
+import gevent
 import pytest
 from sqlalchemy import select
 
@@ -11,6 +12,7 @@ from appliance.db.models import AuditEntry, Flag
 from appliance.db.models.audit_entry import ActorKind
 from appliance.db.models.box import SENDING_PAUSED
 from appliance.db.models.message import Reason
+from appliance.db.queries import messages
 from appliance.errors import InvalidInput, WrongState
 from appliance.services.audit import Actor, act_as
 from appliance.services.box import KIND, Box, Waits
@@ -18,6 +20,7 @@ from appliance.services.job_runs import JobRuns
 from appliance.services.jobs import Jobs, Made
 from tests.fakes import NOON, FakeClock
 from tests.services.conftest import Chain
+from tests.services_up import needs_postgres
 from tests.smtp_sink import SmtpSink
 
 ALICE = Actor(ActorKind.USER, "usr_alice", "alice")
@@ -45,8 +48,8 @@ def do(chain: Chain, box: Box, jobs: Jobs, made: Made | None) -> None:
     JobRuns(chain.database, jobs, {KIND: box}, clock=chain.clock).run(made.id)
 
 
-def audited(chain: Chain) -> list[tuple[str, str, dict[str, Any]]]:
-    with chain.database.read() as session:
+def audited(database: Database) -> list[tuple[str, str, dict[str, Any]]]:
+    with database.read() as session:
         rows = session.scalars(select(AuditEntry).where(AuditEntry.action.startswith("box.")).order_by(AuditEntry.id))
         return [(row.actor_name, row.action, row.detail) for row in rows]
 
@@ -78,7 +81,7 @@ def test_pause_and_resume_are_audited_with_who_did_it(chain: Chain, box: Box) ->
         box.pause("the relay moves")
         box.resume()
 
-    assert audited(chain) == [
+    assert audited(chain.database) == [
         ("alice", "box.paused", {"reason": "the relay moves"}),
         ("alice", "box.resumed", {"waits": "send"}),
     ]
@@ -88,7 +91,7 @@ def test_resuming_a_box_that_sends_changes_nothing(chain: Chain, box: Box) -> No
     assert box.resume() is None
     assert box.resume(Waits.CANCEL) is None
 
-    assert audited(chain) == []
+    assert audited(chain.database) == []
 
 
 def test_pausing_twice_keeps_the_first_reason(box: Box) -> None:
@@ -100,6 +103,31 @@ def test_pausing_twice_keeps_the_first_reason(box: Box) -> None:
     pause = box.pause_in_force()
     assert pause is not None
     assert pause.detail == "first"
+
+
+@pytest.mark.postgres
+@needs_postgres
+def test_of_several_who_pause_at_once_one_does_and_the_others_hear_so(
+    postgres_database: Database, clock: FakeClock
+) -> None:
+    """On a database server nobody queues up for a writer: all of them find that the box sends."""
+    box = Box(postgres_database, Jobs(postgres_database, clock=clock), on_due=lambda: None, clock=clock)
+
+    def pause(reason: str) -> str:
+        try:
+            box.pause(reason)
+        except WrongState:
+            return ""
+        return reason
+
+    several = [gevent.spawn(pause, reason) for reason in ("first", "second", "third", "fourth")]
+    gevent.joinall(several, raise_error=True)
+
+    [done] = [one.value for one in several if one.value]
+    pause_in_force = box.pause_in_force()
+    assert pause_in_force is not None
+    assert pause_in_force.detail == done
+    assert [detail for _actor, _action, detail in audited(postgres_database)] == [{"reason": done}]
 
 
 def test_reason_that_is_too_long_is_refused(box: Box) -> None:
@@ -123,7 +151,7 @@ def test_what_waits_is_held_before_sending_starts(chain: Chain, box: Box, jobs: 
     assert (chain.status(old), chain.status(later)) == ("held", "scheduled")
     assert (chain.status(since), chain.status(new)) == ("sent", "sent")  # neither can have gone out from elsewhere
     assert "kept back when sending started; retry it" in chain.explanation(old)
-    assert audited(chain) == [("alice", "box.resumed", {"waits": "hold"})]
+    assert audited(chain.database) == [("alice", "box.resumed", {"waits": "hold"})]
 
 
 def test_message_that_was_kept_back_goes_when_somebody_retries_it(chain: Chain, box: Box, jobs: Jobs) -> None:
@@ -145,6 +173,23 @@ def test_what_waits_is_cancelled_before_sending_starts(chain: Chain, box: Box, j
     do(chain, box, jobs, box.resume(Waits.CANCEL))
 
     assert (chain.status(message_id), box.paused) == ("cancelled", False)
+
+
+@pytest.mark.parametrize(("waits", "action"), [(Waits.HOLD, "message.held"), (Waits.CANCEL, "message.cancelled")])
+def test_message_says_who_held_or_cancelled_it_by_which_job(
+    chain: Chain, box: Box, jobs: Jobs, waits: Waits, action: str
+) -> None:
+    message_id = chain.submit()
+    restored(chain)
+
+    with act_as(ALICE):
+        made = box.resume(waits)
+    do(chain, box, jobs, made)
+
+    with chain.database.read() as session:
+        deeds = [(one.action, one.actor_name, one.job_id) for one in messages.deeds(session, message_id, limit=10)]
+    assert made is not None
+    assert deeds == [(action, "alice", made.id)]
 
 
 def test_box_stays_paused_while_the_job_has_not_ended(chain: Chain, box: Box) -> None:

@@ -2,7 +2,9 @@
 
 import pytest
 from sqlalchemy import func, select
+from sqlalchemy.orm import Session
 
+from appliance.db.database import Database
 from appliance.db.models import AuditEntry, Job
 from appliance.db.models.audit_entry import ActorKind
 from appliance.db.queries import jobs
@@ -11,7 +13,9 @@ from appliance.services import audit
 from appliance.services.audit import Actor
 from appliance.services.idempotency import Once
 from appliance.services.jobs import KEPT_DAYS, MOST_AT_ONCE, WAY_TO_A_WORKER, NewJob
-from tests.services.conftest import Chain
+from tests.services.conftest import Chain, MakeChain
+from tests.services.racing import in_between
+from tests.services_up import needs_postgres
 
 NEW = NewJob("messages.cancel", {"action": "cancel", "filter": {}, "newest": "", "ids": None}, 7, {"action": "cancel"})
 ACME = Actor(ActorKind.KEY, "key_acme", "acme", "192.0.2.7", "req_7")
@@ -135,6 +139,48 @@ def test_job_of_somebody_else_cannot_be_cancelled(chain: Chain) -> None:
         chain.jobs.cancel(made.id, created_by="key_other")
 
     assert job(chain, made.id).state == "queued"
+
+
+@pytest.mark.postgres
+@needs_postgres
+def test_job_that_ends_as_it_is_cancelled_says_how_it_ended(make_chain: MakeChain, postgres_database: Database) -> None:
+    chain = make_chain(database=postgres_database)
+    made = running(chain)
+
+    def cancel() -> None:
+        with pytest.raises(WrongState, match="it is done already"):
+            chain.jobs.cancel(made)
+
+    in_between(chain.database, lambda s: Job.finish(s, made, run_id="run_1", now=chain.clock()), cancel)
+
+    assert job(chain, made).state == "done"
+
+
+@pytest.mark.postgres
+@needs_postgres
+def test_audit_of_a_cancelled_job_counts_the_step_that_was_being_written(
+    make_chain: MakeChain, postgres_database: Database
+) -> None:
+    chain = make_chain(database=postgres_database)
+    made = running(chain)
+
+    def step(session: Session) -> None:
+        Job.advance(session, made, run_id="run_1", cursor="msg_1", changed=5, skipped=1)
+
+    in_between(chain.database, step, lambda: chain.jobs.cancel(made))
+
+    with chain.database.read() as session:
+        told = session.scalars(select(AuditEntry).where(AuditEntry.action == "job.cancelled")).one()
+    assert (told.detail["changed"], told.detail["skipped"]) == (5, 1)
+    assert job(chain, made).state == "cancelled"
+
+
+def running(chain: Chain) -> str:
+    """A job that the worker `run_1` is at."""
+    made, now = chain.jobs.make(NEW).id, chain.clock()
+    take = {"run_id": "run_1", "now": now, "lease_until": now + WAY_TO_A_WORKER}
+    assert chain.database.write(lambda session: Job.take(session, made, **take))
+    return made
 
 
 def test_job_is_forgotten_a_month_after_its_end_and_never_before(chain: Chain) -> None:

@@ -1,10 +1,20 @@
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
+from sqlalchemy.orm import Session
 
+from appliance.db.database import Database
+from appliance.db.models import Message
+from appliance.db.models.message import Reason
+from appliance.db.queries import audit
+from appliance.db.queries.audit import AuditFilters
 from appliance.errors import NotFound, WrongState
 from tests.factories import add_message
-from tests.services.conftest import Chain
+from tests.fakes import NOON
+from tests.services.conftest import Chain, MakeChain
+from tests.services.racing import in_between
+from tests.services_up import needs_postgres
 from tests.smtp_sink import SmtpSink
 
 
@@ -35,6 +45,46 @@ def test_message_that_left_the_outbox_cannot_be_cancelled(chain: Chain, status: 
         chain.messages.cancel(message)
 
     assert chain.status(message) == status
+
+
+@pytest.mark.postgres
+@needs_postgres
+def test_message_that_is_claimed_as_it_is_cancelled_says_that_it_is_being_sent(
+    make_chain: MakeChain, postgres_database: Database
+) -> None:
+    chain = make_chain(database=postgres_database)
+    message = chain.submit()
+
+    def cancel() -> None:
+        with pytest.raises(WrongState, match="being sent right now"):
+            chain.messages.cancel(message)
+
+    in_between(chain.database, lambda session: claim(session, message), cancel)
+
+    assert chain.status(message) == "sending"
+
+
+@pytest.mark.postgres
+@needs_postgres
+def test_audit_tells_the_state_that_the_message_was_changed_in(
+    make_chain: MakeChain, postgres_database: Database
+) -> None:
+    chain = make_chain(database=postgres_database)
+    message = chain.submit()
+
+    def hold(session: Session) -> None:
+        Message.hold(session, [message], reason=Reason.QUOTA, until=None)
+
+    in_between(chain.database, hold, lambda: chain.messages.cancel(message))
+
+    with chain.database.read() as session:
+        [entry], _ = audit.page(session, AuditFilters(target=message))
+    assert (entry.action, entry.detail) == ("message.cancelled", {"was": "held"})
+
+
+def claim(session: Session, message: str) -> None:
+    until = NOON + timedelta(minutes=2)
+    Message.claim(session, [message], claim_id="clm_1", account_id="acc_1", day="2026-03-10", lease_until=until)
 
 
 def test_retry_sends_to_those_who_were_refused_and_nobody_else(chain: Chain, sink: SmtpSink) -> None:

@@ -13,6 +13,7 @@ from appliance.db.models.job import Job
 from appliance.db.models.mailbox import KeptMail
 from appliance.db.models.message import Message
 from appliance.db.models.message_body import MessageBody, MessageTag
+from appliance.db.models.message_deed import MessageDeed
 from appliance.db.models.message_search import MessageCount, MessageSearch
 from appliance.db.models.recipient import Recipient
 from appliance.db.models.rollup import Rollup
@@ -40,6 +41,7 @@ __all__ = [
     "MessageAttachment",
     "MessageBody",
     "MessageCount",
+    "MessageDeed",
     "MessageSearch",
     "MessageTag",
     "Recipient",

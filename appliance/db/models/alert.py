@@ -20,6 +20,7 @@ class AlertKind(StrEnum):
     COMPONENT = "component"
     BACKUP = "backup"
     CERTIFICATE = "certificate"
+    UNHEARD = "unheard"
 
 
 class News(StrEnum):

@@ -2,13 +2,15 @@
 
 from datetime import datetime
 from enum import StrEnum
+from functools import cache
 from typing import Any
 
-from sqlalchemy import String, delete
+from sqlalchemy import String, delete, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from appliance.db.models.base import Base, changed_one
+from appliance.db.models.base import Base, affected, changed_one
 from appliance.db.types import Json
+from appliance.db.upsert import insert_into
 
 SENDING_PAUSED = "sending_paused"
 """The flag that says that nothing is sent; its value says why."""
@@ -25,6 +27,11 @@ class ScheduleRun(Base):
     key: Mapped[str] = mapped_column(String(64), primary_key=True)  # as in [schedule]
     last_run_at: Mapped[datetime]
 
+    @classmethod
+    def put(cls, session: Session, key: str, moment: datetime) -> None:
+        """Notes it, whatever was noted before."""
+        affected(session, _put(session.connection().dialect.name, cls), {"key": key, "last_run_at": moment})
+
 
 class Flag(Base):
     __tablename__ = "flags"
@@ -36,9 +43,36 @@ class Flag(Base):
     @classmethod
     def put(cls, session: Session, name: str, value: Any, *, now: datetime) -> None:
         """Sets it, whatever it was."""
-        session.merge(cls(name=name, value=value, changed_at=now))
+        affected(session, _put(session.connection().dialect.name, cls), _row(name, value, now))
+
+    @classmethod
+    def put_new(cls, session: Session, name: str, value: Any, *, now: datetime) -> bool:
+        """Compare-and-set. False: it was set already, and stays as it is."""
+        return changed_one(session, _put_new(session.connection().dialect.name), _row(name, value, now))
+
+    @classmethod
+    def locked(cls, session: Session, name: str) -> Any:
+        """Its value; on a database server nobody else changes it before this write ends. It has to be set."""
+        return session.execute(select(cls.value).where(cls.name == name).with_for_update()).scalar_one()
 
     @classmethod
     def clear(cls, session: Session, name: str) -> bool:
         """False: it was not set."""
         return changed_one(session, delete(cls).where(cls.name == name))
+
+
+def _row(name: str, value: Any, now: datetime) -> dict[str, Any]:
+    return {"name": name, "value": value, "changed_at": now}
+
+
+@cache
+def _put(dialect: str, model: type[Base]) -> Any:
+    """Looking first and then inserting is not enough: on a database server two can look before either has inserted."""
+    insert, table = insert_into(model, dialect), model.__table__
+    changes = {column.name: insert.excluded[column.name] for column in table.columns if not column.primary_key}
+    return insert.on_conflict_do_update(index_elements=list(table.primary_key), set_=changes)
+
+
+@cache
+def _put_new(dialect: str) -> Any:
+    return insert_into(Flag, dialect).on_conflict_do_nothing()

@@ -25,7 +25,7 @@ class DeliveryAttempt(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     message_id: Mapped[str] = mapped_column(ForeignKey("messages.id", ondelete="CASCADE"))
-    number: Mapped[int]  # of the round; a fail-over adds a further transaction to the same round
+    number: Mapped[int]  # counts what max_attempts bounds: anew after a retry, and a fail-over is of the same round
     claim_id: Mapped[str] = mapped_column(String(40))
     account_id: Mapped[str | None] = mapped_column(String(40))
     account_name: Mapped[str] = mapped_column(Text, default="")

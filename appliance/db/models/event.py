@@ -62,6 +62,7 @@ class Event(Base):
     priority: Mapped[int | None]
     reason: Mapped[str] = mapped_column(String(32), default="")
     seconds: Mapped[float | None] = mapped_column(Double)  # from when it was to go to its end
+    ended: Mapped[dict[str, Any] | None] = mapped_column(Json)  # of one that is retried: its end, which counts no more
 
     @classmethod
     def note(cls, session: Session, rows: Iterable[dict[str, Any]]) -> None:
@@ -76,6 +77,7 @@ def of_message(
     account_id: str | None = None,
     reason: str = "",
     seconds: float | None = None,
+    ended: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """A row for `Event.note`."""
     return {
@@ -89,6 +91,7 @@ def of_message(
         "priority": message.priority,
         "reason": reason,
         "seconds": seconds,
+        "ended": ended,
     }
 
 
@@ -105,4 +108,5 @@ def of_account(kind: EventKind, account_id: str, at: datetime, *, reason: str = 
         "priority": None,
         "reason": reason,
         "seconds": None,
+        "ended": None,
     }

@@ -12,6 +12,7 @@ from sqlalchemy import Index, String, Text, delete, func, select, text, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from appliance.db.models.base import Base, affected, changed_one
+from appliance.db.models.message_deed import DoneBy
 from appliance.db.types import Json
 
 
@@ -65,6 +66,10 @@ class Job(Base):
     )
 
     @property
+    def done_by(self) -> DoneBy:
+        return DoneBy(str(self.actor.get("name") or self.created_by), self.id)
+
+    @property
     def percent(self) -> int:
         if self.state == JobState.DONE:
             return 100
@@ -107,9 +112,14 @@ class Job(Base):
         return _by_its_worker(session, job_id, run_id, state=state, error=error, **_over(now))
 
     @classmethod
-    def cancel(cls, session: Session, job_id: str, *, now: datetime) -> bool:
-        """Queued or running -> cancelled. A worker that has it stops before its next step."""
+    def cancel(cls, session: Session, job_id: str, *, now: datetime, created_by: str | None = None) -> bool:
+        """Queued or running -> cancelled. A worker that has it stops before its next step.
+
+        `created_by`: only if it is of this key or user.
+        """
         query = update(cls).where(cls.id == job_id, cls.state.in_(ACTIVE))
+        if created_by is not None:
+            query = query.where(cls.created_by == created_by)
         return changed_one(session, query.values(state=JobState.CANCELLED, **_over(now)))
 
     @classmethod

@@ -16,7 +16,8 @@ from sqlalchemy.orm import Session
 from appliance.db.models.base import affected, changed_one
 from appliance.db.models.event import EventKind
 from appliance.db.models.message_columns import MessageColumns
-from appliance.db.models.message_moves import Moved, ended, ids_of, move, noted, told
+from appliance.db.models.message_ends import ends_of
+from appliance.db.models.message_moves import Moved, ended, ids_of, move, noted, retried, told
 from appliance.db.models.message_state import (
     INCOMPLETE,
     RETRYABLE,
@@ -63,14 +64,11 @@ class Message(MessageColumns):
         return affected(session, update(cls).where(cls.claim_id.in_(list(claim_ids))).values(lease_until=lease_until))
 
     @classmethod
-    def hold(cls, session: Session, ids: Iterable[str], *, reason: Reason, detail: str, until: datetime | None) -> int:
-        """Waiting -> held. `until` None: until a person or a change of an account releases it."""
-        return affected(
-            session,
-            update(cls)
-            .where(cls.id.in_(list(ids)), cls.status.in_(WAITING))
-            .values(status=MessageStatus.HELD, reason=reason, detail=detail, due_at=until),
-        )
+    def hold(cls, session: Session, ids: Iterable[str], *, reason: Reason, until: datetime | None) -> list[str]:
+        """Waiting -> held. Returns those. `until` None: until a person or a change of an account releases it."""
+        query = update(cls).where(cls.id.in_(list(ids)), cls.status.in_(WAITING))
+        values = {"status": MessageStatus.HELD, "reason": reason, "detail": "", "due_at": until}
+        return ids_of(move(session, query.values(values).returning(cls.id)))
 
     @classmethod
     def put_back(
@@ -89,7 +87,7 @@ class Message(MessageColumns):
     ) -> bool:
         """Sending -> queued, deferred or held, by whoever holds the claim. `account_id`: which tried last."""
         outcome = {"status": status, "reason": reason, "detail": detail, "attempts": attempts}
-        moved = _leave(session, message_id, claim_id, due_at=due_at, finished_at=None, **outcome)
+        moved = _leave(session, message_id, claim_id, due_at=due_at, finished_at=None, ended_through=None, **outcome)
         if status in _TOLD_OF:
             noted(session, _TOLD_OF[status], moved, now, account_id=account_id)
         return bool(moved)
@@ -110,7 +108,7 @@ class Message(MessageColumns):
     ) -> bool:
         """Sending -> sent, partially_sent, failed or suppressed, by the worker that holds it."""
         outcome = {"status": status, "reason": reason, "detail": detail, "attempts": attempts}
-        moved = _leave(session, message_id, claim_id, due_at=None, finished_at=now, **outcome)
+        moved = _leave(session, message_id, claim_id, **_over(now, account_id), **outcome)
         ended(session, moved, now, account_id=account_id)
         return bool(moved)
 
@@ -124,15 +122,16 @@ class Message(MessageColumns):
         """
         query = update(cls).where(cls.id == message_id, cls.status.in_(WAITING), cls.begun.is_(False))
         outcome = {"status": status, "reason": "", "detail": "", "attempts": attempts}
-        moved = move(session, query.values(due_at=None, finished_at=now, **outcome).returning(*_TOLD))
+        moved = move(session, query.values(**_over(now, account_id), **outcome).returning(*_TOLD))
         ended(session, moved, now, account_id=account_id)
         return bool(moved)
 
     @classmethod
-    def release(cls, session: Session, ids: Iterable[str], *, now: datetime) -> int:
-        """Held -> queued."""
+    def release(cls, session: Session, ids: Iterable[str], *, now: datetime) -> list[str]:
+        """Held -> queued. Returns those."""
         query = update(cls).where(cls.id.in_(list(ids)), cls.status == MessageStatus.HELD)
-        return affected(session, query.values(status=MessageStatus.QUEUED, reason="", detail="", due_at=now))
+        values = {"status": MessageStatus.QUEUED, "reason": "", "detail": "", "due_at": now}
+        return ids_of(move(session, query.values(values).returning(cls.id)))
 
     @classmethod
     def retry(cls, session: Session, ids: Iterable[str], *, now: datetime) -> list[str]:
@@ -140,10 +139,9 @@ class Message(MessageColumns):
 
         Returns those. One that is past its expiry, or whose content is gone, stays as it is.
         """
-        query = update(cls).where(cls.id.in_(list(ids)), cls.status.in_(RETRYABLE), can_go_again(now))
-        moved = move(session, query.values(due_at=now, retried_at=now, **_ANEW).returning(*_TOLD))
-        noted(session, EventKind.MESSAGE_RETRIED, moved, now)
-        return ids_of(moved)
+        wanted = list(ids)
+        query = update(cls).where(cls.id.in_(wanted), cls.status.in_(RETRYABLE), can_go_again(now))
+        return _retry(session, wanted, query.values(due_at=now, retried_at=now, **_ANEW), now)
 
     @classmethod
     def reopen(cls, session: Session, ids: Iterable[str], *, now: datetime) -> list[str]:
@@ -157,10 +155,9 @@ class Message(MessageColumns):
             "due_at": case((later, cls.send_at), else_=now),
             "retried_at": now,
         }
-        query = update(cls).where(cls.id.in_(list(ids)), cls.status.in_(INCOMPLETE), can_go_again(now))
-        moved = move(session, query.values(values).returning(*_TOLD))
-        noted(session, EventKind.MESSAGE_RETRIED, moved, now)
-        return ids_of(moved)
+        wanted = list(ids)
+        query = update(cls).where(cls.id.in_(wanted), cls.status.in_(INCOMPLETE), can_go_again(now))
+        return _retry(session, wanted, query.values(values), now)
 
     @classmethod
     def expire(cls, session: Session, ids: Iterable[str], *, now: datetime) -> list[str]:
@@ -214,6 +211,7 @@ _ANEW: dict[str, Any] = {
     "detail": "",
     "attempts": 0,
     "finished_at": None,
+    "ended_through": None,
     **_FREE,
 }
 
@@ -252,14 +250,25 @@ _LEAVE = (
         due_at=bindparam("new_due_at"),
         attempts=bindparam("new_attempts"),
         finished_at=bindparam("new_finished_at"),
+        ended_through=bindparam("new_ended_through"),
         **_FREE,
     )
     .returning(*_TOLD)
 )
 
 
-def _over(now: datetime) -> dict[str, Any]:
-    return {"due_at": None, "finished_at": now}
+def _over(now: datetime, account_id: str | None = None) -> dict[str, Any]:
+    """`account_id`: which its event of the end names."""
+    return {"due_at": None, "finished_at": now, "ended_through": account_id or ""}
+
+
+def _retry(session: Session, ids: Iterable[str], query: Update, now: datetime) -> list[str]:
+    """One that ends between the two statements stays as it is: its end would never be taken back."""
+    ends = ends_of(session, Message, ids)
+    seen = Message.status.not_in(INCOMPLETE) | Message.id.in_(list(ends))
+    moved = move(session, query.where(seen).returning(*_TOLD))
+    retried(session, moved, now, ends=ends)
+    return ids_of(moved)
 
 
 def _end(session: Session, query: Update, now: datetime) -> list[str]:

@@ -37,6 +37,7 @@ class MessageColumns(Base):
     send_at: Mapped[datetime | None]
     expires_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
+    ended_through: Mapped[str | None] = mapped_column(String(40))  # the account that its end counts for; empty: none
     retried_at: Mapped[datetime | None]  # by a person, the last time
     content_removed_at: Mapped[datetime | None]  # when its age took the body or the attachments: it cannot go again
 

@@ -1,6 +1,6 @@
 """Moves messages and tells of it: the UPDATE returns what the event carries, so no move goes untold."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -46,7 +46,7 @@ def ended(session: Session, moved: Moved, now: datetime, *, account_id: str | No
                 now,
                 account_id=account_id,
                 reason=one.reason,
-                seconds=_seconds_to_go(one, now),
+                seconds=seconds_to_go(one, now),
             )
             for one in moved
         ),
@@ -59,11 +59,17 @@ def noted(session: Session, kind: EventKind, moved: Moved, now: datetime, *, acc
     Event.note(session, rows)
 
 
+def retried(session: Session, moved: Moved, now: datetime, *, ends: Mapping[str, dict[str, Any] | None]) -> None:
+    """They wait again. `ends`: how those had ended that had (message_ends.py)."""
+    rows = (of_message(EventKind.MESSAGE_RETRIED, one, now, ended=ends.get(one.id)) for one in moved)
+    Event.note(session, rows)
+
+
 def ids_of(moved: Moved) -> list[str]:
     return [one.id for one in moved]
 
 
-def _seconds_to_go(message: Row[Any], now: datetime) -> float:
-    """Not below zero: the clock may have been set back."""
+def seconds_to_go(message: Any, now: datetime) -> float:
+    """From when it was to go until `now`. Not below zero: the clock may have been set back."""
     moments: Iterable[datetime | None] = (message.created_at, message.send_at, message.retried_at)
     return max(0.0, (now - max(one for one in moments if one is not None)).total_seconds())

@@ -15,6 +15,7 @@ from appliance.db.models.base import affected
 from appliance.db.models.delivery_attempt import DeliveryAttempt
 from appliance.db.models.message import UNFINISHED, Message
 from appliance.db.models.message_body import MessageBody, MessageTag
+from appliance.db.models.message_deed import MessageDeed
 from appliance.db.models.message_search import MessageSearch
 from appliance.db.models.recipient import Recipient
 from appliance.db.types import UtcDateTime
@@ -82,6 +83,9 @@ _DELETE_BODIES = delete(MessageBody).where(MessageBody.message_id.in_(_IDS))
 _DELETE_ATTEMPTS = delete(DeliveryAttempt).where(DeliveryAttempt.message_id.in_(_IDS))
 _DELETE_WHAT_HANGS = (
     *(delete(model).where(model.message_id.in_(_IDS)) for model in (MessageSearch, MessageTag, MessageAttachment)),
-    *(delete(model).where(model.message_id.in_(_IDS)) for model in (DeliveryAttempt, Recipient, MessageBody)),
+    *(
+        delete(model).where(model.message_id.in_(_IDS))
+        for model in (DeliveryAttempt, MessageDeed, Recipient, MessageBody)
+    ),
 )
 _DELETE = delete(Message).where(Message.id.in_(_IDS))

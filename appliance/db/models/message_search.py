@@ -6,12 +6,13 @@ from typing import Any
 
 from sqlalchemy import BigInteger, ForeignKey, Index, Integer, String, Text, bindparam, not_, select, update
 from sqlalchemy import text as sql
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from appliance.db import prepared
 from appliance.db.models.base import Base, Values, affected
 from appliance.db.models.delivery_attempt import DeliveryAttempt
 from appliance.db.models.message import Message
+from appliance.db.upsert import insert_into
 
 SUBJECT_INDEX = "message_search_index"
 """On SQLite: the FTS5 table of trigrams over `MessageSearch.text`; triggers of the migration keep it in step."""
@@ -49,7 +50,7 @@ class MessageSearch(Base):
         """A number that is taken (two processes, one millisecond, 1 : 4,194,304) leaves its message out."""
         dialect = session.connection().dialect.name
         if rows:
-            session.connection().execute(_add(dialect), [{**row, "indexed": dialect != "sqlite"} for row in rows])
+            prepared.execute(session, _add(dialect), [{**row, "indexed": dialect != "sqlite"} for row in rows])
 
     @classmethod
     def any_waiting(cls, session: Session) -> bool:
@@ -84,13 +85,11 @@ Index("ix_messages_created_at", Message.created_at, Message.id)
 Index("ix_messages_route", Message.route, Message.priority, Message.due_at, **_where("due_at IS NOT NULL"))
 Index("ix_delivery_attempts_account", DeliveryAttempt.account_id, DeliveryAttempt.message_id)
 
-_INSERTS: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
-
 
 @cache
 def _add(dialect: str) -> Any:
     """One statement a dialect, so that it is compiled once."""
-    return _INSERTS[dialect](MessageSearch.__table__).on_conflict_do_nothing()
+    return insert_into(MessageSearch.__table__, dialect).on_conflict_do_nothing()
 
 
 WAITS = not_(MessageSearch.indexed)  # as the partial index says it: `IS false` would not use it

@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement
 from sqlalchemy.orm import Session
 
 from appliance.db.models.message import RETRYABLE, UNFINISHED, WAITING, Message, MessageStatus, can_go_again
+from appliance.db.models.message_deed import DoneBy, MessageDeed
 from appliance.db.models.message_removal import remove_finished
 from appliance.db.models.recipient import Recipient
 
@@ -32,19 +33,28 @@ def movable(action: SetAction, now: datetime) -> ColumnElement[bool]:
             return Message.status.not_in(UNFINISHED)
 
 
-def apply(session: Session, action: SetAction, ids: Sequence[str], *, now: datetime) -> int:
+def apply(session: Session, action: SetAction, ids: Sequence[str], by: DoneBy, *, now: datetime) -> int:
     """Changes those of `ids`, a few hundred at most, for which the verb makes sense; the others stay as they are.
 
-    Returns how many were changed. A message that is being sent is never among them.
+    Each that is changed and stays says by whom. Returns how many were changed. A message that is being sent is never
+    among them.
     """
-    match action:
-        case SetAction.CANCEL:
-            return len(Message.cancel(session, ids, now=now))
-        case SetAction.RETRY:
-            retried = Message.retry(session, ids, now=now)
-            Recipient.retry(session, retried)
-            return len(retried)
-        case SetAction.RELEASE:
-            return Message.release(session, ids, now=now)
-        case SetAction.DELETE:
-            return remove_finished(session, ids)
+    if action is SetAction.DELETE:
+        return remove_finished(session, ids)
+    changed = _VERBS[action](session, ids, now=now)
+    MessageDeed.note(session, changed, _DEEDS[action], by, now)
+    return len(changed)
+
+
+def _retry(session: Session, ids: Sequence[str], *, now: datetime) -> list[str]:
+    retried = Message.retry(session, ids, now=now)
+    Recipient.retry(session, retried)
+    return retried
+
+
+_VERBS = {SetAction.CANCEL: Message.cancel, SetAction.RETRY: _retry, SetAction.RELEASE: Message.release}
+_DEEDS = {
+    SetAction.CANCEL: "message.cancelled",
+    SetAction.RETRY: "message.retried",
+    SetAction.RELEASE: "message.released",
+}

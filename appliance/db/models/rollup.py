@@ -18,11 +18,11 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Column, Integer, String, Table, delete, select, tuple_
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from appliance.clock import local_date
 from appliance.db.models.base import Base, affected
+from appliance.db.upsert import insert_into
 
 COUNTERS = (
     "accepted",
@@ -113,10 +113,6 @@ def column_of(seconds: float) -> str:
 
 @cache
 def _add(dialect: str) -> Any:
-    insert = _INSERTS[dialect](Rollup)
+    insert = insert_into(Rollup, dialect)
     sums = {name: Rollup.__table__.c[name] + insert.excluded[name] for name in (*COUNTERS, *TIMES)}
     return insert.on_conflict_do_update(index_elements=list(KEY), set_=sums)
-
-
-_INSERTS: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
-"""Both spell the upsert alike, but SQLAlchemy has one for each."""

@@ -7,10 +7,10 @@ from functools import cache
 from typing import Any
 
 from sqlalchemy import ColumnElement, Index, String, Text, case, delete, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from appliance.db.models.base import Base, Values, affected, changed_one
+from appliance.db.upsert import insert_into
 
 
 class SuppressionSource(StrEnum):
@@ -71,13 +71,13 @@ class Suppression(Base):
 
 @cache
 def _put(dialect: str) -> Any:
-    insert = _INSERTS[dialect](Suppression)
+    insert = insert_into(Suppression, dialect)
     return insert.on_conflict_do_update(index_elements=["address"], set_=_changes(insert.excluded))
 
 
 @cache
 def _put_refused(dialect: str) -> Any:
-    insert = _INSERTS[dialect](Suppression)
+    insert = insert_into(Suppression, dialect)
     replaceable = (Suppression.source == SuppressionSource.REFUSAL) | (
         Suppression.expires_at <= insert.excluded.created_at
     )
@@ -93,7 +93,3 @@ def _changes(fresh: Any) -> dict[str, Any]:
         "expires_at": fresh.expires_at,
         "created_at": case((expired, fresh.created_at), else_=Suppression.created_at),
     }
-
-
-_INSERTS: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
-"""Both spell the upsert alike, but SQLAlchemy has one for each."""

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Index, String, Text, delete, or_, select, update
+from sqlalchemy import ForeignKey, Index, String, Text, delete, or_, select, text, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from appliance.db.models.base import Base, affected, changed_one
@@ -46,6 +46,12 @@ class User(Base):
         """
         unused = or_(cls.totp_step < step, cls.totp_step > ahead)
         return changed_one(session, update(cls).where(cls.id == user_id, unused).values(totp_step=step))
+
+    @classmethod
+    def lock_everybody(cls, session: Session) -> None:
+        """On a database server nobody else is added before this write ends, also where there is no row to lock yet."""
+        if session.connection().dialect.name == "postgresql":
+            session.execute(text("LOCK TABLE users IN SHARE ROW EXCLUSIVE MODE"))
 
     @classmethod
     def lock_administrators(cls, session: Session) -> set[str]:

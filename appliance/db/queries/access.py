@@ -6,6 +6,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from appliance.db.models import ApiKey, RecoveryCode, SenderAccount, User, UserSession
+from appliance.db.models.user import ADMINISTRATOR
 
 
 def user_by_name(session: Session, name: str) -> User | None:
@@ -19,6 +20,11 @@ def user(session: Session, user_id: str) -> User | None:
 
 def users(session: Session) -> Sequence[User]:
     return session.scalars(select(User).order_by(func.lower(User.name), User.id)).all()
+
+
+def administrators(session: Session) -> set[str]:
+    """The ids of those who can sign in and administer."""
+    return set(session.scalars(select(User.id).where(User.role == ADMINISTRATOR, User.active)))
 
 
 def session_by_hash(session: Session, token_hash: str) -> UserSession | None:
@@ -40,6 +46,11 @@ def sessions_by_user(session: Session) -> dict[str, int]:
 def recovery_codes_left(session: Session, user_id: str) -> int:
     unused = select(func.count()).where(RecoveryCode.user_id == user_id, RecoveryCode.used_at.is_(None))
     return session.execute(unused).scalar_one()
+
+
+def has_unused_code(session: Session, user_id: str, code_hash: str) -> bool:
+    code = session.get(RecoveryCode, (user_id, code_hash))
+    return code is not None and code.used_at is None
 
 
 def has_users(session: Session) -> bool:

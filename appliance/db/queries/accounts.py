@@ -32,6 +32,11 @@ def one(session: Session, account_id: str) -> SenderAccount | None:
     return None if account is None or account.deleted_at is not None else account
 
 
+def was_ever(session: Session, account_id: str) -> bool:
+    """Whether there is or was such an account: those that were deleted are kept for their messages."""
+    return session.get(SenderAccount, account_id) is not None
+
+
 def days(session: Session, account_id: str, *, limit: int = 31) -> Sequence[AccountDay]:
     """The newest day first."""
     return session.scalars(

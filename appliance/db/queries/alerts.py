@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import Row, select
 from sqlalchemy.orm import Session
 
-from appliance.db.models import Alert, Message
+from appliance.db.models import Alert, Message, Recipient
 from appliance.db.models.alert import News
 from appliance.db.models.message import Priority
 
@@ -41,6 +41,11 @@ def past(session: Session, *, before: str | None = None, limit: int = 50) -> tup
 def to_tell(session: Session, *, now: datetime) -> Sequence[Alert]:
     due = (Alert.news != News.NONE, Alert.news_due_at <= now)
     return session.scalars(select(Alert).where(*due).order_by(Alert.id).limit(100)).all()
+
+
+def recipients(session: Session, message_id: str) -> Sequence[Recipient]:
+    """Of a message, with what became of each; none of one that is not kept any more."""
+    return session.scalars(select(Recipient).where(Recipient.message_id == message_id).order_by(Recipient.id)).all()
 
 
 def oldest_due(session: Session, *, now: datetime) -> tuple[str, datetime] | None:

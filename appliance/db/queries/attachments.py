@@ -59,7 +59,7 @@ def page(
 
 
 def uses(session: Session, sha256: str) -> int:
-    """How many messages have that file: at most one more than MOST_USES is counted."""
+    """How many messages have that content, by whichever upload: at most one more than MOST_USES is counted."""
     some = select(MessageAttachment.id).where(MessageAttachment.sha256 == sha256).limit(MOST_USES + 1).subquery()
     return session.scalar(select(func.count()).select_from(some)) or 0
 

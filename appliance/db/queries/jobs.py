@@ -1,6 +1,6 @@
 """Jobs as they are shown, and those that need a worker."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from sqlalchemy import func, select
@@ -28,6 +28,12 @@ def page(
 def one(session: Session, job_id: str, *, created_by: str | None = None) -> Job | None:
     job = session.get(Job, job_id)
     return job if job is not None and created_by in (None, job.created_by) else None
+
+
+def known(session: Session, job_ids: Iterable[str]) -> set[str]:
+    """Those of `job_ids` that are not forgotten yet."""
+    wanted = set(job_ids)
+    return set(session.scalars(select(Job.id).where(Job.id.in_(wanted)))) if wanted else set()
 
 
 def with_a_worker(session: Session, now: datetime) -> int:

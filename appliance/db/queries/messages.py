@@ -7,7 +7,15 @@ from datetime import datetime
 from sqlalchemy import func, literal, select, union_all
 from sqlalchemy.orm import Session
 
-from appliance.db.models import DeliveryAttempt, Message, MessageBody, MessageCount, Recipient, SenderAccount
+from appliance.db.models import (
+    DeliveryAttempt,
+    Message,
+    MessageBody,
+    MessageCount,
+    MessageDeed,
+    Recipient,
+    SenderAccount,
+)
 from appliance.db.models.message import UNFINISHED, MessageStatus, Reason
 from appliance.db.queries import message_search, outbox, templates
 from appliance.db.queries.message_filters import Filters, filtered
@@ -18,6 +26,7 @@ __all__ = [
     "Filters",
     "Page",
     "counts_by_status",
+    "deeds",
     "detail",
     "filtered",
     "held_ids",
@@ -36,10 +45,11 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class AccountOfAttempt:
-    """As it was called then: it may have another name by now, or be gone."""
+    """As it was called then: it may have another name by now, or be gone. `email` is what it has now."""
 
     id: str | None
     name: str
+    email: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +62,17 @@ class Detail:
     template_slug: str | None = None
     ahead: int = 0
     """Messages that go out before it while it is in the outbox: see `outbox.ahead_of`."""
+
+    @property
+    def numbers(self) -> dict[int, int]:
+        """Of each attempt by its id, which one it is in the whole life of the message.
+
+        A claim is one: a fail-over adds a further transaction to it. The number that is stored counts what is held
+        against `max_attempts`, so a retry begins it anew, and what was an account's fault repeats it.
+        """
+        claims = dict.fromkeys(one.claim_id for one in self.attempts)
+        places = {claim: number for number, claim in enumerate(claims, start=1)}
+        return {one.id: places[one.claim_id] for one in self.attempts}
 
 
 def page(session: Session, filters: Filters, *, before: str | None = None, limit: int = 50) -> Page:
@@ -68,9 +89,15 @@ def last_accounts(session: Session, message_ids: Iterable[str]) -> dict[str, Acc
     """By message: which account tried it last. Those that none has tried are not there."""
     of_messages = DeliveryAttempt.message_id.in_(list(message_ids))
     last = select(func.max(DeliveryAttempt.id)).where(of_messages).group_by(DeliveryAttempt.message_id)
-    columns = (DeliveryAttempt.message_id, DeliveryAttempt.account_id, DeliveryAttempt.account_name)
-    found = session.execute(select(*columns).where(DeliveryAttempt.id.in_(last)))
-    return {message_id: AccountOfAttempt(account_id, name) for message_id, account_id, name in found}
+    columns = (DeliveryAttempt.account_id, DeliveryAttempt.account_name, SenderAccount.email)
+    found = session.execute(
+        select(DeliveryAttempt.message_id, *columns)
+        .outerjoin(SenderAccount, SenderAccount.id == DeliveryAttempt.account_id)
+        .where(DeliveryAttempt.id.in_(last))
+    )
+    return {
+        message_id: AccountOfAttempt(account_id, name, email or "") for message_id, account_id, name, email in found
+    }
 
 
 def detail(
@@ -94,14 +121,25 @@ def detail(
     )
 
 
+def deeds(session: Session, message_id: str, *, limit: int) -> Sequence[MessageDeed]:
+    """What was done to it together with others; the newest first."""
+    query = select(MessageDeed).where(MessageDeed.message_id == message_id)
+    return session.scalars(query.order_by(MessageDeed.id.desc()).limit(limit)).all()
+
+
 def _ahead_of(session: Session, message: Message, now: datetime | None) -> int:
     if now is None or message.status != MessageStatus.QUEUED or message.due_at is None or message.due_at > now:
         return 0
     return outbox.ahead_of(session, message, now=now)
 
 
-def status_of(session: Session, message_id: str, api_key_id: str | None = None) -> str | None:
+def status_of(
+    session: Session, message_id: str, api_key_id: str | None = None, *, to_change: bool = False
+) -> str | None:
+    """`to_change`: inside a write, where it stays so until the end; it waits for whoever changes it at that moment."""
     query = select(Message.status).where(Message.id == message_id)
+    if to_change:
+        query = query.with_for_update()
     if api_key_id is not None:
         query = query.where(Message.api_key_id == api_key_id)
     return session.scalar(query)

@@ -101,7 +101,7 @@ def by_scope(session: Session, group: Group, span: Span, *, times: bool = True) 
 def by_value_and_period(session: Session, group: Group, span: Span) -> dict[tuple[str, str], Figures]:
     """Without times, and without the periods in which nothing happened."""
     query = _within(select(_C.value, _C.period, *_COLUMNS[: len(COUNTERS)]), group, [span.whole])
-    return {(row[0], row[1]): Figures(tuple(row[2:])) for row in session.execute(query).all()}
+    return {(row[0], row[1]): _figures(row[2:]) for row in session.execute(query).all()}
 
 
 def by_scope_and_period(
@@ -110,7 +110,7 @@ def by_scope_and_period(
     """The same of some API keys within `group`."""
     query = _within(select(_C.scope, _C.period, *_sums(times=False)), group, [span.whole], scopes)
     rows = session.execute(query.group_by(_C.scope, _C.period)).all()
-    return {(row[0], row[1]): Figures(tuple(row[2:])) for row in rows}
+    return {(row[0], row[1]): _figures(row[2:]) for row in rows}
 
 
 def labels(session: Session, dimension: Dimension, values: Iterable[str]) -> dict[str, str]:
@@ -183,8 +183,12 @@ def _sum(ones: tuple[int, ...], others: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def _figures(row: Sequence[int]) -> Figures:
-    return Figures(tuple(row[: len(COUNTERS)]), tuple(row[len(COUNTERS) :]))
+    """Not below zero: after a change of the time zone a retry may take back of the day beside that of the end."""
+    counts = tuple(max(0, count) for count in row)
+    return Figures(counts[: len(COUNTERS)], counts[len(COUNTERS) :])
 
 
 def _busiest_first(found: dict[str, Figures]) -> dict[str, Figures]:
-    return dict(sorted(found.items(), key=lambda item: (-item[1].of("accepted") - item[1].finished, item[0])))
+    """Without those of whom everything that was counted was taken back by retries."""
+    left = [(name, one) for name, one in found.items() if any(one.counts)]
+    return dict(sorted(left, key=lambda item: (-item[1].of("accepted") - item[1].finished, item[0])))

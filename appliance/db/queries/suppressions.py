@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from appliance.db.models import Message, Recipient, Suppression
 from appliance.db.models.recipient import RecipientStatus
+from appliance.sentences import kept
 
 KEYS_AT_ONCE = 1000  # below what any database takes as parameters of one statement
 ID_PREFIX = "sup_"  # no domain has an underscore, so an id is never taken for one
@@ -18,6 +19,11 @@ _LISTED = select(Suppression.id, Suppression.address, Suppression.reason).where(
     Suppression.address.in_(bindparam("keys", expanding=True)),
     or_(Suppression.expires_at.is_(None), Suppression.expires_at > bindparam("now")),
 )
+
+
+NO_REASON = kept("no reason was given")
+DOMAIN = kept("the whole domain %(address)s")
+DOMAIN_BECAUSE = kept("the whole domain %(address)s: %(reason)s")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +36,9 @@ class Listed:
 
     def __str__(self) -> str:
         """Why, for a person: it stands beside the recipient."""
-        whole_domain = "" if "@" in self.address else f"the whole domain {self.address}"
-        return ": ".join(part for part in (whole_domain, self.reason) if part) or "no reason was given"
+        if "@" in self.address:
+            return self.reason or NO_REASON
+        return (DOMAIN_BECAUSE if self.reason else DOMAIN) % {"address": self.address, "reason": self.reason}
 
 
 def active_for(session: Session, emails: Iterable[str], *, now: datetime) -> dict[str, Listed]:

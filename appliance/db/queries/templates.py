@@ -43,6 +43,11 @@ def ids_of(wanted: str) -> Select[str]:
     return select(Template.id).where((Template.slug == wanted) | (Template.id == wanted))
 
 
+def was_ever(session: Session, wanted: str) -> bool:
+    """Whether `ids_of` it are any."""
+    return session.scalar(ids_of(wanted).limit(1)) is not None
+
+
 def version(session: Session, template_id: str, number: int) -> TemplateVersion | None:
     return session.get(TemplateVersion, (template_id, number))
 

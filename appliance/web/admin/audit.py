@@ -1,13 +1,13 @@
 """/audit: who changed what, when and from where."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from flask import Blueprint, render_template, request
 
 from appliance.db.queries import audit
 from appliance.db.queries.audit import AuditFilters
 from appliance.errors import NotFound
-from appliance.web.admin import moments
+from appliance.web.admin import audit_words, moments
 from appliance.web.context import web
 
 blueprint = Blueprint("audit", __name__, url_prefix="/audit")
@@ -28,8 +28,10 @@ def index() -> str:
         found, next_id = audit.page(session, filters, before=before, limit=PAGE)
         actions = audit.actions(session)
     kept = {name: text for name, text in asked.items() if text}
-    listing = {"found": found, "next_id": next_id, "before": before}
-    return render_template("audit.html", asked=asked, kept=kept, nouns=_nouns(actions), actions=actions, **listing)
+    groups = _by_noun(actions)
+    offered = asked["action"] in {*actions, *(f"{noun}." for noun in groups)}
+    listing = {"found": found, "next_id": next_id, "before": before, "words": audit_words}
+    return render_template("audit.html", asked=asked, kept=kept, groups=groups, offered=offered, **listing)
 
 
 @blueprint.get("/<entry_id>")
@@ -38,9 +40,12 @@ def show(entry_id: str) -> str:
         entry = audit.one(session, entry_id)
     if entry is None:
         raise NotFound("audit entry", entry_id)
-    return render_template("audit_entry.html", entry=entry)
+    return render_template("audit_entry.html", entry=entry, words=audit_words)
 
 
-def _nouns(actions: Sequence[str]) -> list[str]:
-    """`key.`: all that befell API keys."""
-    return sorted({f"{action.partition('.')[0]}." for action in actions})
+def _by_noun(actions: Sequence[str]) -> Mapping[str, Sequence[str]]:
+    """`key`: all that befell API keys. In the order of what a person reads."""
+    nouns = sorted({action.partition(".")[0] for action in actions}, key=audit_words.noun_title)
+    return {
+        noun: sorted((one for one in actions if one.startswith(f"{noun}.")), key=audit_words.title) for noun in nouns
+    }

@@ -11,6 +11,8 @@ NAMES = {
     "Built-in mailbox": lazy_gettext("Built-in mailbox"),
     "the command line of this box": lazy_gettext("the command line of this box"),
     "Created.": lazy_gettext("Created."),
+    "the setup link": lazy_gettext("the setup link"),
+    "somebody who is not signed in": lazy_gettext("somebody who is not signed in"),
 }
 LINE = re.compile(r"(?P<file>.+), line (?P<line>\d+)")
 

@@ -145,7 +145,7 @@ class RecipientDocument(Document):
 
 
 class Attempt(Document):
-    number: int
+    number: int = Field(description="Counted over the whole life; a fail-over to the next account has the same.")
     account: str | None
     account_name: str
     server: str | None

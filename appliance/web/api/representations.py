@@ -63,7 +63,7 @@ def message_detail(detail: Detail, files: Sequence[MessageAttachment]) -> dict[s
         "request_id": message.request_id,
         "explanation": explain(scene(detail)),
         "recipients": [_recipient(recipient) for recipient in detail.recipients],
-        "attempts": [_attempt(attempt) for attempt in detail.attempts],
+        "attempts": [_attempt(one, detail.numbers[one.id]) for one in detail.attempts],
     }
 
 
@@ -153,9 +153,9 @@ def _attachment(file: MessageAttachment) -> dict[str, Any]:
     }
 
 
-def _attempt(attempt: DeliveryAttempt) -> dict[str, Any]:
+def _attempt(attempt: DeliveryAttempt, number: int) -> dict[str, Any]:
     return {
-        "number": attempt.number,
+        "number": number,
         "account": attempt.account_id,
         "account_name": attempt.account_name,
         "server": attempt.server or None,

@@ -19,17 +19,17 @@ class Percentiles(Document):
 
 
 class StatisticsFigures(Document):
-    """Each event counts when it happens: a message that failed, was retried and sent counts as all three."""
+    """Each event counts when it happens. A retry takes the end that the message had before out of the figures."""
 
     accepted: int
-    sent: int
+    sent: int = Field(description="Messages that ended so, and were not retried since; as are the four after it.")
     partially_sent: int
     failed: int
     suppressed: int
     cancelled: int
     deferred: int = Field(description="Temporary failures: a message may have several.")
     held: int
-    retried: int
+    retried: int = Field(description="How often messages were queued again; a message may have been several times.")
     success_rate: float | None = Field(description="sent / (sent + partially_sent + failed); null: none of them.")
     seconds: Percentiles | None = Field(description="null: none was sent, or grouped by two things.")
 

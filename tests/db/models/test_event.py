@@ -79,7 +79,7 @@ def test_move_is_told_with_what_counting_needs(
         ("sent", finish(MessageStatus.SENT)),
         ("sent", lambda s, m: Message.cancel(s, [m], now=LATER)),
         ("queued", lambda s, m: Message.retry(s, [m], now=LATER)),
-        ("queued", lambda s, m: Message.hold(s, [m], reason=Reason.QUOTA, detail="", until=LATER)),
+        ("queued", lambda s, m: Message.hold(s, [m], reason=Reason.QUOTA, until=LATER)),
         ("held", lambda s, m: Message.release(s, [m], now=LATER)),
         ("sending", put_back(MessageStatus.QUEUED, "")),
     ],

@@ -36,11 +36,11 @@ def claim(session: Session, message_id: str) -> int:
 
 
 def hold(session: Session, message_id: str) -> int:
-    return Message.hold(session, [message_id], reason=Reason.QUOTA, detail="", until=LATER)
+    return len(Message.hold(session, [message_id], reason=Reason.QUOTA, until=LATER))
 
 
 def release(session: Session, message_id: str) -> int:
-    return Message.release(session, [message_id], now=NOON)
+    return len(Message.release(session, [message_id], now=NOON))
 
 
 def cancel(session: Session, message_id: str) -> int:

@@ -8,9 +8,19 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from appliance.db.database import Database
-from appliance.db.models import Base, DeliveryAttempt, Message, MessageAttachment, MessageBody, MessageTag, Recipient
+from appliance.db.models import (
+    Base,
+    DeliveryAttempt,
+    Message,
+    MessageAttachment,
+    MessageBody,
+    MessageDeed,
+    MessageTag,
+    Recipient,
+)
 from appliance.db.models.base import insert_rows
 from appliance.db.models.message import RETRYABLE, UNFINISHED, MessageStatus
+from appliance.db.models.message_deed import DoneBy
 from appliance.db.models.message_removal import release_attachments, remove_attempts, remove_bodies, remove_finished
 from appliance.db.models.message_search import MessageSearch
 from tests.factories import add_attempt, add_message
@@ -18,7 +28,7 @@ from tests.fakes import NOON
 from tests.services_up import needs_postgres
 
 FINISHED = tuple(status for status in MessageStatus if status not in UNFINISHED)
-HANGING = (MessageBody, MessageSearch, MessageTag, MessageAttachment, DeliveryAttempt, Recipient)
+HANGING = (MessageBody, MessageDeed, MessageSearch, MessageTag, MessageAttachment, DeliveryAttempt, Recipient)
 EACH: tuple[Callable[[Session, list[str]], int], ...] = (
     remove_finished,
     remove_attempts,
@@ -41,6 +51,7 @@ def add(database: Database, status: MessageStatus) -> str:
         insert_rows(session, MessageTag, *({"message_id": message_id, "tag": tag} for tag in ("a", "b")))
         file = {"filename": "a.pdf", "content_type": "application/pdf", "size": 7, "sha256": "ab" * 32}
         insert_rows(session, MessageAttachment, {"message_id": message_id, **file})
+        MessageDeed.note(session, [message_id], "message.retried", DoneBy("alice"), NOON)
         add_attempt(session, message_id)
         add_attempt(session, message_id, number=2)
         return message_id
@@ -71,6 +82,7 @@ WHOLE = {
     "message_tags": 2,
     "message_attachments": 1,
     "delivery_attempts": 2,
+    "message_deeds": 1,
     "recipients": 2,
 }
 

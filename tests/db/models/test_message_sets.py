@@ -6,9 +6,10 @@ import pytest
 from sqlalchemy import func, select
 
 from appliance.db.database import Database
-from appliance.db.models import Event, Message, MessageBody, Recipient
+from appliance.db.models import Event, Message, MessageBody, MessageDeed, Recipient
 from appliance.db.models import message_sets as sets
 from appliance.db.models.message import MessageStatus
+from appliance.db.models.message_deed import DoneBy
 from appliance.db.models.message_sets import SetAction
 from appliance.db.models.recipient import RecipientStatus
 from tests.factories import add_message
@@ -34,7 +35,7 @@ def one_of_each(either: Database) -> dict[str, str]:
 
 
 def apply(database: Database, action: SetAction, ids: list[str]) -> int:
-    return database.write(lambda session: sets.apply(session, action, ids, now=LATER))
+    return database.write(lambda session: sets.apply(session, action, ids, DoneBy("alice", "job_1"), now=LATER))
 
 
 def statuses(database: Database) -> dict[str, str]:
@@ -123,3 +124,31 @@ def test_delete_leaves_nothing_of_the_message(either: Database, one_of_each: dic
     with either.read() as session:
         for model in (Recipient, MessageBody):
             assert one_of_each["sent"] not in set(session.scalars(select(model.message_id)))
+
+
+@pytest.mark.parametrize(
+    ("action", "changed", "told"),
+    [
+        (SetAction.CANCEL, {"scheduled", "queued", "deferred", "held"}, "message.cancelled"),
+        (SetAction.RETRY, {"failed", "partially_sent", "suppressed", "deferred", "held"}, "message.retried"),
+        (SetAction.RELEASE, {"held"}, "message.released"),
+    ],
+)
+def test_each_message_that_was_changed_says_by_whom(
+    either: Database, one_of_each: dict[str, str], action: SetAction, changed: set[str], told: str
+) -> None:
+    apply(either, action, list(one_of_each.values()))
+
+    with either.read() as session:
+        deeds = session.scalars(select(MessageDeed)).all()
+    assert {one.message_id for one in deeds} == {one_of_each[status] for status in changed}
+    assert {(one.action, one.actor_name, one.job_id, one.at) for one in deeds} == {(told, "alice", "job_1", LATER)}
+
+
+def test_what_is_deleted_takes_along_what_was_done_to_it(either: Database, one_of_each: dict[str, str]) -> None:
+    apply(either, SetAction.CANCEL, [one_of_each["queued"]])
+
+    apply(either, SetAction.DELETE, [one_of_each["queued"]])
+
+    with either.read() as session:
+        assert session.scalar(select(func.count()).select_from(MessageDeed)) == 0
