@@ -1,6 +1,7 @@
 """Builds what notices that something needs a person, and tells them."""
 
 import importlib
+import logging
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from typing import Any
 from gevent import Timeout
 
 from appliance.clock import utc_now
+from appliance.config.alert_settings import kind_of
 from appliance.config.data_dir import DataDirectory
 from appliance.config.settings import Settings
 from appliance.db.database import Database
@@ -18,7 +20,9 @@ from appliance.db.write import RunNative
 from appliance.errors import Unavailable
 from appliance.mail.server_certificate import valid_until
 from appliance.mail.smtp import system_tls
+from appliance.mail.smtp_wire import LookUp
 from appliance.services.alert_conditions import Conditions
+from appliance.services.alert_mail import AlertMail
 from appliance.services.alert_news import AlertNews
 from appliance.services.alerts import Alerts
 from appliance.services.backups import Backups
@@ -47,13 +51,24 @@ def build_alerts(
     hostname: str,
     box_id: str,
     run_native: RunNative,
+    look_up: LookUp,
+    public_url: Callable[[], str],
 ) -> Watching:
     urls = settings.alerts.urls.get_secret_value().split()
 
     def ask(account: SenderAccount) -> datetime | None:
-        return valid_until(transports.server(account), settings.delivery, hostname, system_tls())
+        return valid_until(transports.server(account), settings.delivery, hostname, system_tls(), look_up)
 
-    certificates = ServerCertificates(database, ask, clock=utc_now)
+    certificates = ServerCertificates(
+        database, ask, start=_beside, soon=bool(settings.alerts.certificate_days), clock=utc_now
+    )
+    mail = AlertMail(
+        database,
+        settings.alerts.email,
+        submit=lambda command: submission.submit(command, Submitter(None)),
+        box_id=box_id,
+        clock=utc_now,
+    )
     conditions = Conditions(
         database,
         settings.alerts,
@@ -62,15 +77,16 @@ def build_alerts(
         zone=settings.zone,
         last_backup=backups.last_run,
         certificates=certificates,
+        mail=mail,
     )
     news = AlertNews(
         database,
         settings.alerts,
-        submit=lambda command: submission.submit(command, Submitter(None)),
+        mail=mail,
         tell_urls=AppriseUrls(urls, settings.alerts.timeout_seconds, run_native).tell,
         start=_beside,
         name=f"Postroom {hostname}",
-        link=f"{_public_url(settings)}/alerts",
+        link=lambda: f"{public_url() or f'http://localhost:{settings.web.port}'}/alerts",
         zone=settings.zone,
         clock=utc_now,
     )
@@ -102,11 +118,19 @@ class AppriseUrls:
             raise Unavailable(f"Not taken by {', '.join(refused)}. Check [alerts] urls.")
 
 
+def no_targets() -> Any:
+    """Of Apprise, to `add` URLs to. It logs them whole, so its words are left out: we say what became of them."""
+    found = importlib.import_module("apprise").Apprise()
+    logging.getLogger("apprise").setLevel(logging.CRITICAL + 1)
+    logging.getLogger("urllib3").setLevel(logging.INFO)
+    return found
+
+
 def _target_of(url: str) -> tuple[str, Any]:
     """With what kind it is for a name: the rest of a URL is a secret."""
-    target = importlib.import_module("apprise").Apprise()
+    target = no_targets()
     target.add(url)
-    return f"{url.partition('://')[0]}://…", target
+    return kind_of(url), target
 
 
 def _took(target: Any, title: str, text: str) -> bool:
@@ -117,7 +141,3 @@ def _beside(work: Callable[[], None]) -> object:
     thread = threading.Thread(target=work, name="alerts", daemon=True)
     thread.start()
     return thread
-
-
-def _public_url(settings: Settings) -> str:
-    return settings.appliance.public_url.rstrip("/") or f"http://localhost:{settings.web.port}"

@@ -10,6 +10,7 @@ import structlog
 
 from appliance.bootstrap.alerts import build_alerts
 from appliance.bootstrap.backups import build_backups
+from appliance.bootstrap.names import Names
 from appliance.bootstrap.native import NativeThreads
 from appliance.bootstrap.people import build_people
 from appliance.bootstrap.webhooks import Webhooks, build_webhooks
@@ -56,6 +57,7 @@ from appliance.services.rescue import Rescue
 from appliance.services.retention import Retention
 from appliance.services.search_index import SearchIndex
 from appliance.services.sender_accounts import SenderAccounts
+from appliance.services.server_certificates import ServerCertificates
 from appliance.services.statistics import Statistics
 from appliance.services.storage import Storage
 from appliance.services.submission import Submission
@@ -74,6 +76,8 @@ log = structlog.get_logger(__name__)
 
 WRITE_POOL = NativeThreads(1)  # commits, one at a time as SQLite wants them, apart from DNS and password hashing
 SLOW_POOL = NativeThreads(4)
+MAIL_NAMES = Names(32)  # of SMTP servers, apart from those of webhooks and the like: neither can use up the other's
+OTHER_NAMES = Names(10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +93,7 @@ class Core:
     rescue: Rescue
     webhooks: Webhooks
     transports: Transports
+    certificates: ServerCertificates
     clock_changes: ClockChanges
     data_dir: DataDirectory
     hostname: str
@@ -125,7 +130,7 @@ def build_core(settings: Settings, data_dir: DataDirectory, database: Database) 
     outbox = Outbox(database, settings.dispatcher, box_id=box_id, zone=zone, clock=clock)
     in_flight = InFlight(outbox.notify)
     mailbox = Mailbox(database, clock=clock)
-    transports = Transports(settings.delivery, vault, hostname=hostname, keep=mailbox.keep)
+    transports = Transports(settings.delivery, vault, hostname=hostname, keep=mailbox.keep, look_up=MAIL_NAMES.look_up)
     messages = Messages(database, outbox, clock=clock)
     accounts = SenderAccounts(database, vault, messages, zone=zone, clock=clock)
     accounts.ensure_built_in_mailbox(f"postroom@{hostname if '.' in hostname else 'localhost'}")
@@ -177,6 +182,7 @@ def build_core(settings: Settings, data_dir: DataDirectory, database: Database) 
         box_id=box_id,
         run_native=SLOW_POOL.apply,
         draining=lambda: in_flight.draining,
+        resolve=OTHER_NAMES.look_up,
         clock=clock,
     )
     backups = build_backups(settings, data_dir, database)
@@ -189,8 +195,9 @@ def build_core(settings: Settings, data_dir: DataDirectory, database: Database) 
         clock=clock,
         zone=zone,
         fill=template_rendering.fill,
-        require_room=capacity.require,
+        room=capacity.room,
     )
+    people = build_people(settings, database, vault, run_native=SLOW_POOL.apply, clock=clock)
     watching = build_alerts(
         settings,
         data_dir,
@@ -201,12 +208,12 @@ def build_core(settings: Settings, data_dir: DataDirectory, database: Database) 
         hostname=hostname,
         box_id=box_id,
         run_native=SLOW_POOL.apply,
+        look_up=MAIL_NAMES.look_up,
+        public_url=people["place"].public_url,
     )
     services = Services(
         submission=submission,
-        batches=BatchSubmission(
-            database, outbox, hostname=hostname, clock=clock, zone=zone, require_room=capacity.require
-        ),
+        batches=BatchSubmission(database, outbox, hostname=hostname, clock=clock, zone=zone, room=capacity.room),
         dry_run=DryRun(database, files, run_native=SLOW_POOL.apply, hostname=hostname, zone=zone, clock=clock),
         messages=messages,
         bulk=bulk,
@@ -216,14 +223,21 @@ def build_core(settings: Settings, data_dir: DataDirectory, database: Database) 
         delivery=delivery,
         sender_accounts=accounts,
         account_trials=AccountTrials(transports, vault, accounts, clock=clock),
-        account_test=AccountTest(database, transports, hostname=hostname, clock=clock, on_recovery=release_rested),
+        account_test=AccountTest(
+            database,
+            transports,
+            hostname=hostname,
+            clock=clock,
+            on_recovery=release_rested,
+            on_tested=watching.certificates.tested,
+        ),
         attachments=attachments,
         suppressions=suppressions,
         templates=Templates(database, settings.limits, run_native=SLOW_POOL.apply, clock=clock),
         template_rendering=template_rendering,
         template_preview=TemplatePreview(settings.limits, run_native=SLOW_POOL.apply),
         mailbox=mailbox,
-        mailbox_release=MailboxRelease(database, outbox, clock=clock),
+        mailbox_release=MailboxRelease(database, outbox, attachments, run_native=SLOW_POOL.apply, clock=clock),
         periodic=Periodic(
             database,
             {
@@ -245,7 +259,7 @@ def build_core(settings: Settings, data_dir: DataDirectory, database: Database) 
         alerts=watching.alerts,
         storage=Storage(database, clock=clock),
         capacity=capacity,
-        **build_people(settings, database, vault, run_native=SLOW_POOL.apply, clock=clock),
+        **people,
         api_keys=ApiKeys(database, settings.limits, clock=clock),
         webhook_endpoints=webhooks.endpoints,
         webhook_courier=webhooks.courier,
@@ -264,6 +278,7 @@ def build_core(settings: Settings, data_dir: DataDirectory, database: Database) 
         rescue,
         webhooks,
         transports,
+        watching.certificates,
         ClockChanges(database, on_due=outbox.notify, clock=clock),
         data_dir,
         hostname,

@@ -48,6 +48,6 @@ def build_people(
         second_factor=SecondFactor(database, vault, clock=clock),
         sessions=sessions,
         setup=Setup(users, minutes=settings.appliance.setup_minutes, clock=clock, data_dir=settings.data_dir),
-        place=Place(database, settings.appliance, settings.data_dir, clock=clock),
+        place=Place(database, settings.appliance, settings.data_dir, run_native=run_native, clock=clock),
         first_run=FirstRun(database, clock=clock),
     )

@@ -14,7 +14,16 @@ import structlog
 from flask import Flask
 
 from appliance import __version__
-from appliance.bootstrap.core import SLOW_POOL, Core, build_core, open_database, prepared_data_directory, secret_from
+from appliance.bootstrap import names
+from appliance.bootstrap.core import (
+    OTHER_NAMES,
+    SLOW_POOL,
+    Core,
+    build_core,
+    open_database,
+    prepared_data_directory,
+    secret_from,
+)
 from appliance.bootstrap.measures import Measures
 from appliance.bootstrap.pause import tell_of_pause
 from appliance.clock import utc_now
@@ -39,6 +48,7 @@ from appliance.tasks.broker import queue_sizes
 from appliance.tasks.celery_app import create_celery
 from appliance.tasks.enqueue import enqueue_claim, enqueue_job, enqueue_periodic, enqueue_webhooks
 from appliance.tasks.inspection import UnknownInspection, inspect
+from appliance.web import too_busy
 from appliance.web.app import create_app
 from appliance.web.context import FlowerAccess, Telemetry, WebContext
 
@@ -61,6 +71,7 @@ def run_appliance(loaded: Loaded) -> int:
         logs.keep_file(settings.log, data_dir.path)
         log.info("Postroom starts", version=__version__)
         log.info("data directory", path=str(data_dir.path))
+        names.install(OTHER_NAMES)
         bind(settings.web.host, settings.web.port).close()  # before anything is half-started
         database = open_database(settings)
         try:
@@ -97,6 +108,7 @@ class Appliance:
                 Errand("jobs", lambda: core.services.jobs.hand_over(self._enqueue_job)),
                 Errand("key uses", core.services.api_keys.uses.turn),
                 Errand("alerts", core.services.alerts.turn),
+                Errand("certificates", core.certificates.turn),
             ]
         )
         core.webhooks.courier.on_free = self._errands.notify
@@ -110,7 +122,7 @@ class Appliance:
             zone=settings.zone,
             clock=utc_now,
         )
-        self._http_server = HttpServer(self._app(), settings.web)
+        self._http_server = HttpServer(self._app(), settings.web, refuse=too_busy.answer)
         self.supervisor = Supervisor(
             self.components(),
             settings.supervisor,
@@ -122,6 +134,7 @@ class Appliance:
 
     def run(self) -> int:
         self._create_first_user(os.environ)
+        self._core.services.place.settle()
         self._install_signal_handlers()
         self._watchdog.start()
         try:

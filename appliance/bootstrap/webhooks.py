@@ -14,6 +14,7 @@ from appliance.services.webhook_endpoints import WebhookEndpoints
 from appliance.services.webhook_queue import WebhookQueue
 from appliance.services.webhook_replay import WebhookReplay
 from appliance.services.webhook_rules import RulesOfSending, url_rules
+from appliance.webhooks.connection import Resolve
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +34,14 @@ def build_webhooks(
     box_id: str,
     run_native: RunNative,
     draining: Callable[[], bool],
+    resolve: Resolve,
     clock: Clock,
 ) -> Webhooks:
     queue = WebhookQueue(database, settings, box_id=box_id, clock=clock)
     courier = WebhookCourier(
         database,
         vault,
-        RulesOfSending(settings, run_native),
+        RulesOfSending(settings, run_native, resolve),
         waits=settings.retry_seconds,
         lease_seconds=queue.lease_seconds,
         draining=draining,

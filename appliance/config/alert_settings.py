@@ -17,6 +17,12 @@ def _with_a_domain(addresses: tuple[str, ...]) -> tuple[str, ...]:
 Mailboxes = Annotated[Addresses, AfterValidator(_with_a_domain)]
 
 
+def kind_of(url: str) -> str:
+    """What may be shown of a URL of Apprise: the rest is a secret, and so is all of one that has no kind."""
+    kind, there_is_one, _ = url.partition("://")
+    return f"{kind}://…" if there_is_one else "…"
+
+
 class AlertSettings(Section):
     email: Mailboxes = Field(
         (),

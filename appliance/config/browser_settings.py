@@ -1,6 +1,7 @@
 """The few settings that can be made in the browser: a file in the data directory, below config.ini and the environment.
 
-Like the others they are read once, at the start, so a change is in force after the next one.
+Like the others they are read once, at the start. A change is staged first, told of in the audit, and taken then:
+whenever the process dies, the next one finds how far it came.
 """
 
 import contextlib
@@ -12,6 +13,7 @@ from pathlib import Path
 from appliance.config import ini
 
 FILE_NAME = "settings.ini"
+STAGED_NAME = "settings.ini.next"
 SOURCE = "settings.ini in the data directory, made in the browser"
 KEYS = (("appliance", "timezone"), ("appliance", "public_url"))
 
@@ -39,13 +41,41 @@ def write(data_dir: Path, values: Values) -> None:
     Raises:
         ValueError: a key is not one of KEYS, or a value has more than one line.
     """
+    _replace(data_dir / FILE_NAME, _text(values))
+
+
+def stage(data_dir: Path, values: Values, *, mark: str) -> None:
+    """Keeps them beside the settings, under `mark`, to be taken or dropped. Raises as `write`."""
+    _replace(data_dir / STAGED_NAME, f"# {mark}\n{_text(values)}")
+
+
+def staged(data_dir: Path) -> str | None:
+    """The mark of what is staged. Raises OSError."""
+    try:
+        with (data_dir / STAGED_NAME).open(encoding="utf-8") as file:
+            return file.readline().removeprefix("# ").strip()
+    except FileNotFoundError:
+        return None
+
+
+def take_staged(data_dir: Path) -> None:
+    """From now on that is what was made. It is renamed, so no full disk can be in the way. Raises OSError."""
+    (data_dir / STAGED_NAME).replace(data_dir / FILE_NAME)
+    _sync(data_dir)
+
+
+def drop_staged(data_dir: Path) -> None:
+    """Harmless where nothing is staged. Raises OSError."""
+    (data_dir / STAGED_NAME).unlink(missing_ok=True)
+
+
+def _text(values: Values) -> str:
     if not set(values) <= set(KEYS) or any("\n" in text or "\r" in text for text in values.values()):
         raise ValueError("such a setting cannot be made in the browser")
     sections: dict[str, list[str]] = {}
     for (section, key), text in values.items():
         sections.setdefault(section, []).append(f"{key} = {text}\n")
-    text = _HEADER + "".join(f"\n[{section}]\n{''.join(lines)}" for section, lines in sections.items())
-    _replace(data_dir / FILE_NAME, text)
+    return _HEADER + "".join(f"\n[{section}]\n{''.join(lines)}" for section, lines in sections.items())
 
 
 def _replace(path: Path, text: str) -> None:
@@ -60,3 +90,13 @@ def _replace(path: Path, text: str) -> None:
             with contextlib.suppress(FileNotFoundError):
                 Path(file.name).unlink()
             raise
+    _sync(path.parent)
+
+
+def _sync(directory: Path) -> None:
+    """Without it a loss of power can take a new name back."""
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,7 +1,7 @@
 """Every setting of the appliance: one frozen class a section of config.ini, one field a key.
 
-The description of a field is what `config.example.ini` says above the key, and `Expects` is what an
-error message says the value should have been. Nothing else knows defaults.
+The description of a field is what `config.example.ini` says above the key, and what the page of the settings says in the
+reader's language. `Expects` is what an error message says the value should have been. Nothing else knows defaults.
 """
 
 from pathlib import Path
@@ -75,7 +75,7 @@ class FlowerSettings(Section):
         SecretStr(""),
         description="The password; empty: one is generated into the data directory (secrets/flower_password).",
     )
-    max_tasks: PositiveInt = Field(5000, description="How many tasks it remembers; each takes some 8 KB of memory.")
+    max_tasks: PositiveInt = Field(2000, description="How many tasks it remembers; each takes some 5 KB of memory.")
 
 
 class DatabaseSettings(Section):

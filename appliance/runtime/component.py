@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import ClassVar
 
 from appliance.clock import utc_now
+from appliance.config.masking import masked
 from appliance.errors import StartupError
 from appliance.health import Health, Status
 
@@ -132,8 +133,8 @@ class Component(ABC):
 
 
 def describe(error: BaseException) -> str:
-    """An error in one line: its message, or its type where it has none."""
-    text = " ".join(str(error).split())
+    """An error in one line, without secrets: its message, or its type where it has none."""
+    text = masked(" ".join(str(error).split()))  # /health shows it to whoever asks
     if isinstance(error, StartupError) and text:
         return text
     return f"{type(error).__name__}: {text}" if text else type(error).__name__

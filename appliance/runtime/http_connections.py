@@ -18,13 +18,16 @@ import structlog
 from waitress.channel import HTTPChannel
 from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.server import TcpWSGIServer
-from waitress.utilities import RequestEntityTooLarge
+from waitress.utilities import RequestEntityTooLarge, RequestHeaderFieldsTooLarge
+
+from appliance.runtime.http_answers import Answer
 
 KILOBYTE = 1024
 MEGABYTE = 1024 * 1024
 LOOK_SECONDS = 1.0
 ACCEPTS_AT_ONCE = 32
 LARGEST_HEAD = 64 * KILOBYTE  # of a request line and its headers; browsers send a few KB
+MOST_FIELDS = 200  # lines of a head; browsers send some 20, and thousands of one name hold the loop for 0.1 s
 MOST_CONNECTIONS = 1000
 
 log = structlog.get_logger(__name__)
@@ -32,7 +35,10 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """In seconds. `bodies`: bytes of requests that are not complete yet, of all connections together."""
+    """In seconds. `waiting`: requests that wait for a thread; more are refused.
+
+    `bodies`: bytes of requests that are not complete yet, of all connections together.
+    """
 
     idle: float = 75.0
     head: float = 20.0
@@ -40,6 +46,7 @@ class Patience:
     body_bytes_per_second: int = 4 * KILOBYTE
     stalled_answer: float = 60.0
     connections: int = MOST_CONNECTIONS
+    waiting: int = MOST_CONNECTIONS // 2
     bodies: int = 1024 * MEGABYTE
 
 
@@ -50,9 +57,20 @@ def most_connections() -> int:
 
 
 class Parser(HTTPRequestParser):  # type: ignore[misc]  # waitress has no types
-    """Refuses what two programs may take for two different requests (RFC 9112 section 6.3)."""
+    """Refuses what two programs may take for two different requests (RFC 9112 section 6.3), and endless lists."""
+
+    too_many_fields = False
+
+    def received(self, data: bytes) -> int:
+        taken: int = super().received(data)
+        if self.too_many_fields:
+            self.error = RequestHeaderFieldsTooLarge(f"more than {MOST_FIELDS} lines")
+        return taken
 
     def parse_header(self, header_plus: bytes) -> None:
+        self.too_many_fields = header_plus.count(b"\n") > MOST_FIELDS
+        if self.too_many_fields:
+            raise ParsingError("too many header fields")
         super().parse_header(header_plus)
         if self.chunked and "CONTENT_LENGTH" in self.headers:
             raise ParsingError("Content-Length and Transfer-Encoding exclude each other")
@@ -64,6 +82,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]
     """One connection. Its times are of a clock that nobody turns."""
 
     parser_class = Parser
+    task_class = Answer
 
     def __init__(self, *args: Any, **options: Any) -> None:
         self.opened_at = self.moved_at = time.monotonic()

@@ -12,7 +12,7 @@ from appliance.config.settings import WebSettings
 from appliance.errors import StartupError
 from appliance.runtime.component import Component
 from appliance.runtime.http_connections import LARGEST_HEAD, MEGABYTE, Patience, Server, most_connections
-from appliance.runtime.http_lanes import Lanes
+from appliance.runtime.http_lanes import Lanes, Refuse, say_so
 
 BACKLOG = 1024
 
@@ -22,11 +22,16 @@ WsgiApp = Callable[..., Any]
 class HttpServer(Component):
     name: ClassVar[str] = "http server"
 
-    def __init__(self, app: WsgiApp, settings: WebSettings, patience: Patience | None = None) -> None:
+    def __init__(
+        self, app: WsgiApp, settings: WebSettings, patience: Patience | None = None, *, refuse: Refuse = say_so
+    ) -> None:
+        """`refuse` makes the answer of those for whom there is no time."""
         super().__init__()
         self._app = app
         self._settings = settings
-        self._patience = patience or Patience(connections=most_connections())
+        most = most_connections()
+        self._patience = patience or Patience(connections=most, waiting=most // 2)
+        self._refuse = refuse
         self._server: Any = None
         self.port = settings.port
         """The port that is listened on; known once started, also where the settings say 0."""
@@ -68,7 +73,7 @@ class HttpServer(Component):
         return Server(
             self._app,
             _sock=listening,
-            dispatcher=Lanes(self._settings.threads),
+            dispatcher=Lanes(self._settings.threads, most_waiting=self._patience.waiting, refuse=self._refuse),
             adj=adjustments,
             bind_socket=False,
             sockinfo=(family, kind, protocol, listening.getsockname()),

@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from appliance.clock import local_date, next_midnight
@@ -23,14 +22,18 @@ def routing_at(session: Session, now: datetime, zone: ZoneInfo) -> Routing:
 
 def close(session: Session, accounts: Iterable[SenderAccount], today: str) -> int:
     """Writes the counts of days before `today` into history. Returns how many accounts had one."""
-    over = [account for account in accounts if account.count_date and account.count_date < today]
-    for account in over:
-        session.merge(AccountDay(account_id=account.id, day=account.count_date, sent=account.count))
-        session.execute(
-            update(SenderAccount)
-            .where(SenderAccount.id == account.id, SenderAccount.count_date == account.count_date)
-            .values(count=0, count_date=today),
-            execution_options={"synchronize_session": "evaluate"},
-        )
+    over = [account for account in accounts if _is_over(account, today)]
+    closed = 0
+    for account in sorted(over, key=lambda one: one.id):  # in one order: two who close the same day cannot dead-lock
+        # on a database server others count, or close this day, at the same moment
+        session.refresh(account, with_for_update=True)
+        if _is_over(account, today):
+            session.merge(AccountDay(account_id=account.id, day=account.count_date, sent=account.count))
+            account.count, account.count_date = 0, today
+            closed += 1
     session.flush()
-    return len(over)
+    return closed
+
+
+def _is_over(account: SenderAccount, today: str) -> bool:
+    return bool(account.count_date) and account.count_date < today

@@ -18,7 +18,7 @@ from appliance.mail.addresses import Address, InvalidAddress
 from appliance.mail.headers import new_message_id
 from appliance.mail.mime import Content, render
 from appliance.mail.smtp import SmtpTransport
-from appliance.mail.transport import Envelope, SendResult, Transport, TransportError
+from appliance.mail.transport import Envelope, SendResult, Stage, Transport, TransportError
 from appliance.services import audit
 from appliance.services.permission import Permission, needs
 from appliance.services.transports import Transports
@@ -26,11 +26,15 @@ from appliance.services.transports import Transports
 
 @dataclass(frozen=True, slots=True)
 class AccountReport:
-    """`message` is one sentence for a person; `dialogue` the lines of the conversation, without the password."""
+    """`message` is one sentence for a person; `dialogue` the lines of the conversation, without the password.
+
+    `login_refused`: it is the username or the password that is wrong.
+    """
 
     ok: bool
     message: str
     dialogue: Sequence[str] = field(default_factory=list)
+    login_refused: bool = False
 
 
 class AccountTest:
@@ -42,13 +46,15 @@ class AccountTest:
         hostname: str,
         clock: Clock,
         on_recovery: Callable[[], object],
+        on_tested: Callable[[str], object] = lambda _: None,
     ) -> None:
-        """`on_recovery` is called when an account that rested works again."""
+        """`on_recovery` is called when an account that rested works again, `on_tested` with the id of each."""
         self._database = database
         self._transports = transports
         self._hostname = hostname
         self._clock = clock
         self._on_recovery = on_recovery
+        self._on_tested = on_tested
 
     @needs(Permission.ADMINISTER)
     def run(self, account_id: str, to: str | None = None) -> AccountReport:
@@ -71,6 +77,7 @@ class AccountTest:
 
         if self._database.write(write):
             self._on_recovery()
+        self._on_tested(account_id)
         return result
 
     def _account(self, account_id: str) -> SenderAccount:
@@ -88,7 +95,7 @@ class AccountTest:
             with closing(self._transports.smtp(account)) as transport:
                 return self._try_smtp(transport, account, recipient, dialogue)
         except TransportError as error:
-            return AccountReport(False, str(error), dialogue)
+            return AccountReport(False, str(error), dialogue, login_refused=error.stage is Stage.AUTH)
 
     def _try_mailbox(self, transport: Transport, account: SenderAccount, recipient: Address | None) -> AccountReport:
         if recipient is None:

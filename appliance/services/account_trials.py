@@ -53,6 +53,7 @@ class Trial:
     login_refused: bool = False
     dialogue: list[str] = field(default_factory=list)
     account_id: str = ""
+    once: str = ""
 
 
 class AccountTrials:
@@ -75,11 +76,17 @@ class AccountTrials:
         self._trials: OrderedDict[str, Trial] = OrderedDict()
 
     @needs(Permission.ADMINISTER)
-    def begin(self, form: AccountForm) -> str:
-        """Returns at once, with the trial's id. Raises InvalidInput with every wrong field, Forbidden."""
-        trial = Trial(new_id("try"), sender_accounts.check(form), self._clock())
+    def begin(self, form: AccountForm, once: str = "") -> str:
+        """Returns at once, with the trial's id. Raises InvalidInput with every wrong field, Forbidden.
+
+        `once`: what the form is known by. The one that it began before goes on, instead of another one beside it.
+        """
+        trial = Trial(new_id("try"), sender_accounts.check(form), self._clock(), once=once)
         with self._lock:
             self._forget_old()
+            for earlier in self._trials.values():
+                if once and earlier.once == once:
+                    return earlier.id
             self._trials[trial.id] = trial
         context = copy_context()  # who acts, and in which language
         self._start(lambda: context.run(self._run, trial))

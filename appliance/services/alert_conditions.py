@@ -17,6 +17,7 @@ from appliance.db.models.rollup import Unit
 from appliance.db.queries import accounts, alerts, box, statistics
 from appliance.db.queries.periods import Span
 from appliance.db.queries.statistics import Group
+from appliance.services.alert_mail import AlertMail
 from appliance.services.backups import BackupRun
 from appliance.services.capacity import MEGABYTE
 from appliance.services.component_watch import ComponentWatch
@@ -25,12 +26,14 @@ from appliance.services.server_certificates import ServerCertificates
 HALF = 0.5
 ROOM_AGAIN = 1.25  # times the floor: only then is the disk well again
 LIMIT_AGAIN = 0.05  # of a day's limit
+LONGEST_SUBJECT = 255
 A_MOMENT = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """`bad`: past the upper mark. Not bad, it lies between the marks: that raises nothing and clears nothing.
+    """`bad`: past the upper mark. Not bad, it lies between the marks: that raises nothing and clears nothing,
+    and without facts it leaves them as they were.
 
     `here`: it is about this box alone, not about what all boxes on the database share.
     """
@@ -53,6 +56,7 @@ class Conditions:
         zone: ZoneInfo,
         last_backup: Callable[[], BackupRun | None],
         certificates: ServerCertificates,
+        mail: AlertMail,
     ) -> None:
         """`directory`: the one on whose disk `free` bytes are left."""
         self._database = database
@@ -61,6 +65,7 @@ class Conditions:
         self._zone = zone
         self._last_backup = last_backup
         self._certificates = certificates
+        self._mail = mail
         self._free = free
         self.components = ComponentWatch()
 
@@ -69,7 +74,8 @@ class Conditions:
         with self._database.read() as session:
             senders = accounts.by_priority(session)
             shared = [*self._accounts(senders, now), *self._failures(session, now), *self._queue(session, now)]
-        return [*shared, *self._expiring(senders, now), *self._disk(), *self._backup(), *self._unsteady(now)]
+        of_this_box = [*self._disk(), *self._backup(), *self._unsteady(now), *self._unheard()]
+        return [*shared, *self._expiring(senders, now), *of_this_box]
 
     def _accounts(self, senders: Sequence[SenderAccount], now: datetime) -> Iterator[Seen]:
         today = local_date(now, self._zone)
@@ -128,6 +134,11 @@ class Conditions:
         last = self._last_backup()
         if last is not None and last.error:
             yield Seen(AlertKind.BACKUP, "", {"error": last.error, "at": last.at.isoformat()}, here=True)
+
+    def _unheard(self) -> Iterator[Seen]:
+        for one in self._mail.unheard():
+            facts = {"address": one.address, "why": one.why} if one.why is not None else {}
+            yield Seen(AlertKind.UNHEARD, one.address[:LONGEST_SUBJECT], facts, bad=one.why is not None, here=True)
 
     def _unsteady(self, now: datetime) -> Iterator[Seen]:
         for one in self.components.look(now):

@@ -18,19 +18,16 @@ from appliance.config.alert_settings import AlertSettings
 from appliance.db.database import Database
 from appliance.db.models import Alert, AuditEntry, SenderAccount
 from appliance.db.models.alert import AlertKind, News
-from appliance.db.models.message import Priority
 from appliance.db.models.sender_account import AccountState, TransportKind
 from appliance.db.queries import accounts, alerts, box
 from appliance.errors import ApplianceError
-from appliance.mail.addresses import Address, InvalidAddress, of
 from appliance.services import alert_words, audit
-from appliance.services.submit_message import SubmitMessage
+from appliance.services.alert_mail import AlertMail
 
 LEASE = timedelta(minutes=5)
 FIRST_WAIT = timedelta(minutes=1)
 LONGEST_WAIT = timedelta(hours=1)
 MOST_TRIES = 30  # a good day long
-TAG = "postroom-alert"
 _WORKS = (AccountState.READY, AccountState.PROBING)
 _STUCK = (AlertKind.QUEUE_AGE, AlertKind.DISK)
 
@@ -57,25 +54,25 @@ class Told:
 
 
 class AlertNews:
-    """`submit` accepts a message for sending; `tell_urls` tells the URLs; `start` runs a function beside everything."""
+    """`tell_urls` tells the URLs; `start` runs a function beside everything."""
 
     def __init__(
         self,
         database: Database,
         settings: AlertSettings,
         *,
-        submit: Callable[[SubmitMessage], object],
+        mail: AlertMail,
         tell_urls: Tell,
         start: Callable[[Callable[[], None]], object],
         name: str,
-        link: str,
+        link: Callable[[], str],
         zone: ZoneInfo,
         clock: Clock,
     ) -> None:
-        """`name`: of this box, in titles; `link`: to the page of alerts."""
+        """`name`: of this box, in titles; `link`: to the page of alerts, as it is at that moment."""
         self._database = database
         self._settings = settings
-        self._submit = submit
+        self._mail = mail
         self._tell_urls = tell_urls
         self.start = start
         self._name = name
@@ -148,20 +145,11 @@ class AlertNews:
         return Told(email, urls)
 
     def _by_email(self, title: str, text: str, about: Sequence[Alert]) -> str:
-        trouble = self._trouble_of_mail(about)
-        if trouble:
-            return trouble
-        try:
-            to = tuple(Address(of(address).email) for address in self._settings.email)
-            link = f"{text}\n\n{self._link}\n"
-            self._submit(SubmitMessage(to, title, text=link, tags=(TAG,), priority=Priority.HIGH))
-        except (ApplianceError, InvalidAddress) as error:
-            return str(error)
-        return ""
+        return self._trouble_of_mail(about) or self._mail.send(title, f"{text}\n\n{self._link()}\n")
 
     def _by_urls(self, title: str, text: str) -> str:
         try:
-            self._tell_urls(title, f"{text}\n\n{self._link}")
+            self._tell_urls(title, f"{text}\n\n{self._link()}")
         except ApplianceError as error:
             return str(error)
         return ""

@@ -130,7 +130,7 @@ class Alerts:
 
     def _shown(self, alert: Alert) -> OpenAlert:
         latest = self._latest.get((alert.box, alert.kind, alert.subject))
-        facts = latest.facts if latest is not None else alert.facts
+        facts = latest.facts if latest is not None and latest.facts else alert.facts
         sentence = alert_words.sentence(alert.kind, facts, self._zone)
         return OpenAlert(
             alert.id,

@@ -16,9 +16,10 @@ from appliance.db.database import Database
 from appliance.db.models import AuditEntry, Flag
 from appliance.db.write import RunNative
 from appliance.errors import ApplianceError, NotFound, StorageUnavailable
+from appliance.language import gettext
 from appliance.services import audit
 from appliance.services.backup_directory import BackupDirectory, KeptBackup
-from appliance.services.backup_making import BackupFailed, BackupMaker
+from appliance.services.backup_making import STOPPED, BackupFailed, BackupMaker
 from appliance.services.permission import Permission, needs
 
 LAST_RUN = "last_backup"
@@ -91,7 +92,8 @@ class Backups:
         try:
             return self._directory.items()
         except OSError as error:
-            raise StorageUnavailable(f"The backups cannot be listed: {error.strerror}.") from error
+            remedy = gettext("The backups cannot be listed: %(reason)s.", reason=error.strerror)
+            raise StorageUnavailable(remedy) from error
 
     @property
     def progress(self) -> BackupProgress | None:
@@ -143,7 +145,7 @@ class Backups:
     def _step(self, stage: str, done: int, total: int) -> None:
         self._progress = BackupProgress(stage, done, total)
         if self._stopping:
-            raise BackupFailed("The appliance was stopped while the backup was made. The next start makes it.")
+            raise BackupFailed(STOPPED)
 
     def _note(self, run: BackupRun) -> None:
         self._last = run

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -55,7 +56,7 @@ EACH_ITS_OWN = Form()
 
 
 class BatchSubmission:
-    """`require_room` raises DiskFull or QueueFull when so many messages more have no room."""
+    """`room` is entered while so many messages are stored; it raises DiskFull or QueueFull when they have none."""
 
     def __init__(
         self,
@@ -65,14 +66,14 @@ class BatchSubmission:
         hostname: str,
         clock: Clock,
         zone: ZoneInfo = UTC,
-        require_room: Callable[[int], None] = lambda _: None,
+        room: Callable[[int], AbstractContextManager[object]] = lambda _: nullcontext(),
     ) -> None:
         self._database = database
         self._outbox = outbox
         self._hostname = hostname
         self._clock = clock
         self._zone = zone
-        self._require_room = require_room
+        self._room = room
 
     @needs(Permission.OPERATE)
     def submit(
@@ -95,7 +96,17 @@ class BatchSubmission:
             QueueFull, DiskFull: there is no room for all of them; none was accepted.
             StorageUnavailable: nothing was accepted.
         """
-        self._require_room(len(items))
+        with self._room(len(items)):
+            return self._accept(items, submitter, atomic, once, form)
+
+    def _accept(
+        self,
+        items: Sequence[SubmitMessage | Refusal],
+        submitter: Submitter,
+        atomic: bool,
+        once: Once | None,
+        form: Form,
+    ) -> BatchAnswer:
         named = [self._named(one, submitter.limits) if isinstance(one, SubmitMessage) else one for one in items]
         try:
             answer = self._store(named, submitter, atomic, once, form)

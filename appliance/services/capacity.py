@@ -2,13 +2,13 @@
 
 Both are asked at each submission, so neither may cost anything. The disk is looked at once a second. The messages are
 counted now and then, and those that were let in since are added: at the limit the count is made anew each second, far
-from it hardly ever. What was sent meanwhile is not subtracted, and what was let in within the second before a count is
-added to it, for it may not be stored yet: so never is more let in than the limit says.
+from it hardly ever. What was sent meanwhile is not subtracted, and what is under way when a count begins is added
+to it, for it may not be stored yet, however slow the database is: so never is more let in than the limit says.
 """
 
 import time
-from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -17,6 +17,7 @@ from appliance.db.database import Database
 from appliance.db.models.message import UNFINISHED
 from appliance.db.queries import messages
 from appliance.errors import DiskFull, QueueFull, StorageUnavailable
+from appliance.language import gettext
 
 MEGABYTE = 1024 * 1024
 LOOK_SECONDS = 1.0
@@ -41,13 +42,17 @@ class Short:
     @property
     def sentence(self) -> str:
         if self.of is Shortage.DISK:
-            return (
-                f"The disk of the data directory has {self.there // MEGABYTE} MB left, and new mail is accepted with "
-                f"{self.limit // MEGABYTE} MB or more ([capacity] min_free_mb). Make room on it."
+            return gettext(
+                "The disk of the data directory has %(there)s MB left, and new mail is accepted with %(limit)s MB or "
+                "more ([capacity] min_free_mb). Make room on it.",
+                there=self.there // MEGABYTE,
+                limit=self.limit // MEGABYTE,
             )
-        return (
-            f"{self.there} messages have not ended yet, and no more are accepted above {self.limit} "
-            "([capacity] queue_messages). Wait until some were sent."
+        return gettext(
+            "%(there)s messages have not ended yet, and no more are accepted above %(limit)s "
+            "([capacity] queue_messages). Wait until some were sent.",
+            there=self.there,
+            limit=self.limit,
         )
 
 
@@ -70,24 +75,25 @@ class Capacity:
         self._looked_at = -LOOK_SECONDS
         self._unfinished = 0
         self._counted_at = -COUNT_SECONDS
-        self._let_in: deque[tuple[float, int]] = deque()  # when and how many, in the last second
+        self._let_in = 0  # in all
+        self._under_way = 0  # of these, what may not be stored yet
 
-    def require(self, count: int) -> None:
-        """For so many new messages. Raises DiskFull, QueueFull, StorageUnavailable."""
-        self.require_disk()
-        short = self._of_queue(count)
-        if short is not None:
-            raise QueueFull(f"Nothing was accepted. {short.sentence}", QUEUE_RETRY_SECONDS)
-        self._unfinished += count
-        if self._limit:
-            self._let_in.append((self._timer(), count))
-            self._forget_earlier()
+    @contextmanager
+    def room(self, count: int) -> Iterator[None]:
+        """For so many new messages, which are stored inside. Raises DiskFull, QueueFull, StorageUnavailable."""
+        self._require(count)
+        self._let_in += count
+        self._under_way += count
+        try:
+            yield
+        finally:
+            self._under_way -= count
 
     def require_disk(self) -> None:
         """Raises DiskFull."""
         short = self._of_disk()
         if short is not None:
-            raise DiskFull(f"Nothing was accepted. {short.sentence}", DISK_RETRY_SECONDS)
+            raise DiskFull(_refused(short), DISK_RETRY_SECONDS)
 
     def short(self) -> Short | None:
         """Why the next message would be refused, if it would."""
@@ -95,6 +101,13 @@ class Capacity:
             return self._of_disk() or self._of_queue(1)
         except StorageUnavailable:
             return None  # that is told as what it is
+
+    def _require(self, count: int) -> None:
+        self.require_disk()
+        short = self._of_queue(count)
+        if short is not None:
+            raise QueueFull(_refused(short), QUEUE_RETRY_SECONDS)
+        self._unfinished += count
 
     def _of_disk(self) -> Short | None:
         now = self._timer()
@@ -113,11 +126,12 @@ class Capacity:
 
     def _count(self) -> None:
         self._counted_at = self._timer()
+        under_way, let_in = self._under_way, self._let_in
         with self._database.read() as session:
             counts = messages.counts_by_status(session)
-        self._forget_earlier()
-        self._unfinished = sum(counts[str(status)] for status in UNFINISHED) + sum(count for _, count in self._let_in)
+        meanwhile = self._let_in - let_in  # on a database server others go on while it counts
+        self._unfinished = sum(counts[str(status)] for status in UNFINISHED) + under_way + meanwhile
 
-    def _forget_earlier(self) -> None:
-        while self._let_in and self._timer() - self._let_in[0][0] >= LOOK_SECONDS:
-            self._let_in.popleft()
+
+def _refused(short: Short) -> str:
+    return gettext("Nothing was accepted. %(why)s", why=short.sentence)

@@ -18,7 +18,6 @@ from appliance.clock import Clock, local_date
 from appliance.config.settings import DeliverySettings, DispatcherSettings
 from appliance.db.database import Database
 from appliance.db.models import Message, SenderAccount
-from appliance.db.models.delivery_attempt import AttemptOutcome
 from appliance.db.models.message import MessageStatus, Reason
 from appliance.db.queries import outgoing, suppressions
 from appliance.db.queries.outgoing import OutgoingMessage
@@ -130,8 +129,7 @@ class Delivery:
             _log(verdict)
         begun = self._insist(write) if verdict or following else False
         if verdict is not None and verdict.recovered_account_id is not None:
-            with suppress(StorageUnavailable):  # who is not released now has a release time
-                self._on_recovery()
+            self._tell_of_recovery()
         return begun
 
     def _insist(self, write: Callable[[Session], T]) -> T:
@@ -155,7 +153,7 @@ class Delivery:
             if isinstance(attempt, Verdict):
                 return replace(attempt, attempts=tuple(attempts), reserved_on=reserved_on)
             attempts.append(attempt)
-            if attempt.outcome is not AttemptOutcome.ACCOUNT_ERROR:
+            if not attempt.moves_on:
                 break
             current, back_at = self._fail_over(message, current, attempts)
             reserved_on = (current.id, local_date(self._clock(), self._zone)) if current else None
@@ -181,39 +179,45 @@ class Delivery:
         return transact(self._transports.of, envelope, account, clock=self._clock, timer=time.perf_counter)
 
     def _fail_over(
-        self, message: OutgoingMessage, broken: SenderAccount, attempts: Sequence[Attempt]
+        self, message: OutgoingMessage, left: SenderAccount, attempts: Sequence[Attempt]
     ) -> tuple[SenderAccount | None, datetime | None]:
-        """Rests the broken account; returns the next one with its quota reserved, or None and when one is back."""
+        """Rests an account that broke, and no other; returns the next one with its quota reserved, or None and when one
+        is back that may take the message.
+        """
         tried = frozenset(attempt.account_id for attempt in attempts)
+        unfit = frozenset(attempt.account_id for attempt in attempts if attempt.unfit)
         now = self._clock()
         today = local_date(now, self._zone)
-        rest = retry.breaker_rest(broken.breaker_failures + 1, self._settings)
         first_day = message.claim_day if len(attempts) == 1 else today
 
         def write(session: Session) -> tuple[SenderAccount | None, datetime | None]:
-            SenderAccount.trip(
-                session,
-                broken.id,
-                known_failures=broken.breaker_failures,
-                now=now,
-                rest=rest,
-                error=attempts[-1].detail,
-            )
-            SenderAccount.refund(session, broken.id, 1, day=first_day)
+            if left.id in unfit:
+                SenderAccount.close_breaker(session, left.id, now=now)
+            else:
+                self._trip(session, left, attempts[-1].detail, now)
+            SenderAccount.refund(session, left.id, 1, day=first_day)
             routing = routing_at(session, now, self._zone)
             account = routing.pick(message.choice, excluding=tried)
             if account is None or not self._take_over(session, message, account, now, today):
-                return None, routing.obstacle(message.choice).until
+                return None, routing.obstacle(message.choice, excluding=unfit).until
             return account, None
 
-        log.warning(
-            "sender account cannot be used",
-            account=broken.name,
-            rest_seconds=round(rest.total_seconds()),
-            failures=broken.breaker_failures + 1,
-            reason=attempts[-1].detail,
-        )
-        return self._insist(write)
+        _log_leaving(left, attempts[-1], self._rest_of(left))
+        found = self._insist(write)
+        if left.id in unfit and left.breaker_until is not None:
+            self._tell_of_recovery()
+        return found
+
+    def _trip(self, session: Session, broken: SenderAccount, error: str, now: datetime) -> None:
+        known, rest = broken.breaker_failures, self._rest_of(broken)
+        SenderAccount.trip(session, broken.id, known_failures=known, now=now, rest=rest, error=error)
+
+    def _rest_of(self, broken: SenderAccount) -> timedelta:
+        return retry.breaker_rest(broken.breaker_failures + 1, self._settings)
+
+    def _tell_of_recovery(self) -> None:
+        with suppress(StorageUnavailable):  # who is not released now has a release time
+            self._on_recovery()
 
     def _take_over(
         self, session: Session, message: OutgoingMessage, account: SenderAccount, now: datetime, today: str
@@ -225,6 +229,19 @@ class Delivery:
         return Message.change_account(
             session, message.id, claim_id=message.claim_id, account_id=account.id, day=today
         ) and SenderAccount.reserve(session, account.id, 1, today=today, now=now)
+
+
+def _log_leaving(left: SenderAccount, last: Attempt, rest: timedelta) -> None:
+    if last.unfit:
+        log.info("sender account cannot take this message", account=left.name, reason=last.detail)
+        return
+    log.warning(
+        "sender account cannot be used",
+        account=left.name,
+        rest_seconds=round(rest.total_seconds()),
+        failures=left.breaker_failures + 1,
+        reason=last.detail,
+    )
 
 
 def _log(verdict: Verdict) -> None:

@@ -1,11 +1,11 @@
 """How far the first run has come: what is there already counts, whoever made it and on whichever page."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from appliance.clock import Clock
@@ -70,12 +70,12 @@ class FirstRun:
         now = self._clock()
 
         def write(session: Session) -> None:
-            noted = _noted(session)
+            noted = _locked(session, now)
             done = sorted({*noted.get("done", ()), str(step)})
             if done != noted.get("done"):
                 Flag.put(session, FLAG, {**noted, "done": done}, now=now)
 
-        self._write(write)
+        self._database.write(write)
 
     @needs(Permission.ADMINISTER)
     def dismiss(self) -> None:
@@ -84,17 +84,17 @@ class FirstRun:
         row = audit.entry("first_run.dismissed", "", {}, now)
 
         def write(session: Session) -> None:
-            Flag.put(session, FLAG, {**_noted(session), "dismissed": True}, now=now)
+            Flag.put(session, FLAG, {**_locked(session, now), "dismissed": True}, now=now)
             AuditEntry.note(session, row)
 
-        self._write(write)
+        self._database.write(write)
 
-    def _write(self, write: Callable[[Session], None]) -> None:
-        try:
-            self._database.write(write)
-        except IntegrityError:
-            # on a database server two can race to note the first thing: the second finds it noted
-            self._database.write(write)
+
+def _locked(session: Session, now: datetime) -> Mapping[str, Any]:
+    """What is noted; on a database server nobody else notes anything before this write ends."""
+    Flag.put_new(session, FLAG, {}, now=now)
+    value = Flag.locked(session, FLAG)
+    return value if isinstance(value, dict) else {}
 
 
 def _noted(session: Session) -> Mapping[str, Any]:

@@ -75,7 +75,7 @@ class Periodic:
             return {key: Outcome(**flag.value) for key, flag in found.items() if flag is not None}
 
     def note_run(self, key: str, moment: datetime) -> None:
-        self._database.write(lambda session: session.merge(ScheduleRun(key=key, last_run_at=moment)) and None)
+        self._database.write(lambda session: ScheduleRun.put(session, key, moment))
 
     def _note(self, key: str, started_at: datetime, task_id: str, **how: Any) -> None:
         now = self._clock()
@@ -84,7 +84,7 @@ class Periodic:
         def write(session: Session) -> None:
             Flag.put(session, _flag(key), asdict(outcome), now=now)
             if not outcome.error:
-                session.merge(ScheduleRun(key=key, last_run_at=started_at))
+                ScheduleRun.put(session, key, started_at)
 
         self._database.write(write)
 

@@ -1,7 +1,8 @@
 """What is known of the providers that small teams send through, so that a form need not ask for it.
 
-Hosts and ports are those that each provider documents. A daily limit is a suggestion: what the provider's smallest plan
-is known to take, so that it never has to refuse.
+Hosts and ports are those that each provider documents. A daily limit is a suggestion to begin with, low enough for a
+small plan, and the forms say so: limits differ by plan, change, and mostly count recipients of the last 24 hours. Only
+those of Gmail (500), Microsoft 365 (10,000 recipients) and the sandbox of Amazon SES (200) are published figures.
 """
 
 import re
@@ -187,7 +188,7 @@ PRESETS: tuple[Preset, ...] = (
         None,
         "starttls",
         lambda: gettext("What the server knows you by, often the whole address. Empty: it asks for no login."),
-        lambda: gettext("The password that goes with it. Many providers want one made for programs here."),
+        lambda: gettext("The one that belongs to it. Many providers want one made for programs here."),
     ),
 )
 """In the order in which they are offered; the last one is the person's own server, which has no name of its own."""

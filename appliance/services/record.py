@@ -7,8 +7,12 @@ from sqlalchemy.orm import Session
 from appliance.db.models import DeliveryAttempt, Message, Recipient, SenderAccount, Suppression
 from appliance.db.models.base import insert_rows
 from appliance.db.models.suppression import SuppressionSource
+from appliance.sentences import kept
 from appliance.services.suppression_entry import Entry
 from appliance.services.verdict import Attempt, Verdict
+
+ANSWERED = kept("the server answered %(reply)s")
+"""Why an address is suppressed that a server said does not exist."""
 
 
 def verdict(session: Session, verdict: Verdict, now: datetime) -> bool:
@@ -102,7 +106,7 @@ def _settle_recipients(session: Session, verdict: Verdict, now: datetime) -> Non
 def _suppress(session: Session, verdict: Verdict, now: datetime) -> None:
     """A fact about the address, whoever holds the message by now."""
     entries = [
-        Entry(email.lower(), f"the server answered {reply}", verdict.suppress_until)
+        Entry(email.lower(), ANSWERED % {"reply": reply}, verdict.suppress_until)
         for email, reply in verdict.suppress.items()
     ]
     Suppression.put_refused(session, [entry.row(SuppressionSource.REFUSAL, now) for entry in entries])

@@ -71,7 +71,7 @@ class ReportBook:
         value, now = _written(report), self._clock()
 
         def write(session: Session) -> None:
-            session.merge(Flag(name=REPORT, value=value, changed_at=now))
+            Flag.put(session, REPORT, value, now=now)
 
         self._database.write(write)
 

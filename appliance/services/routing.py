@@ -80,8 +80,8 @@ class Routing:
     def is_probe(self, account_id: str) -> bool:
         return self._seats[account_id].state is AccountState.PROBING
 
-    def obstacle(self, choice: str | None) -> Obstacle:
-        candidates = self._candidates(choice)
+    def obstacle(self, choice: str | None, *, excluding: frozenset[str] = frozenset()) -> Obstacle:
+        candidates = [seat for seat in self._candidates(choice) if seat.id not in excluding]
         if not candidates:
             return Obstacle(Reason.NO_ACCOUNT if choice is None else Reason.ACCOUNT_GONE, None)
         ways_out = [self._way_out(seat) for seat in candidates]

@@ -102,7 +102,11 @@ class SecondFactor:
         return codes
 
     def accepts(self, user: User, code: str) -> bool:
-        """Whether `code` is one of the app's or a recovery code; each is accepted once."""
+        """Whether `code` is one of the app's or a recovery code; each is accepted once.
+
+        Raises:
+            StorageUnavailable: it is a recovery code, and nobody could note that it was used. It stays good.
+        """
         step = self._step_of(user, code)
         if step is not None:
             return self._use_step(user.id, step)
@@ -155,6 +159,9 @@ class SecondFactor:
 
     def _use_recovery_code(self, user: User, code: str) -> bool:
         code_hash, now = _hash(code), self._clock()
+        with self._database.read() as session:
+            if not access.has_unused_code(session, user.id, code_hash):
+                return False
         row = audit.entry("user.recovery_code_used", user.id, {"name": user.name}, now)
 
         def write(session: Session) -> bool:
@@ -163,7 +170,16 @@ class SecondFactor:
                 AuditEntry.note(session, row)
             return used
 
-        return self._database.write(write)
+        try:
+            return self._database.write(write)
+        except StorageUnavailable as error:
+            # memory does for a code of the app, which is old in a minute; this one would be good again after a restart
+            sentence = gettext(
+                "A recovery code works once, and that it was used cannot be noted now: %(reason)s It is not used up. "
+                "Give a code of the app, or try again when there is room on the disk.",
+                reason=str(error),
+            )
+            raise StorageUnavailable(sentence) from error
 
     def _step_of(self, user: User, code: str) -> int | None:
         """The step of time that `code` belongs to; None: to none that is near. All are compared, at the same cost."""

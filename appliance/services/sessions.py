@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from appliance.clock import Clock
@@ -105,7 +106,8 @@ class Sessions:
                 session.flush()  # the next statement goes past the unit of work
             UserSession.see(session, presence.session_id, now, address[: audit.LONGEST_ADDRESS])
 
-        with suppress(StorageUnavailable):
+        # on a database server another request of the same browser can be the one that keeps it
+        with suppress(StorageUnavailable, IntegrityError):
             self._database.write(write)
             if unkept is not None:
                 self.forget(presence.user_id, only=unkept.id)

@@ -30,7 +30,7 @@ class Storage:
         now = self._clock()
 
         def write(session: Session) -> None:
-            session.merge(Flag(name=PROBE, value=True, changed_at=now))
+            Flag.put(session, PROBE, True, now=now)
 
         try:
             self._database.write(write)

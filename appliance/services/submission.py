@@ -1,6 +1,7 @@
 """Accepts a message: one durable write, then a signal. After that nothing can lose it."""
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
@@ -30,7 +31,7 @@ log = structlog.get_logger(__name__)
 class Submission:
     """`fill` gives a message that names a template its content, and returns any other as it is.
 
-    `require_room` raises DiskFull or QueueFull when so many messages more have no room.
+    `room` is entered while so many messages are stored; it raises DiskFull or QueueFull when they have none.
 
     `zone`: where the days of API keys' quotas begin at midnight.
     """
@@ -44,7 +45,7 @@ class Submission:
         clock: Clock,
         zone: ZoneInfo = UTC,
         fill: Callable[[SubmitMessage], SubmitMessage] = lambda command: command,
-        require_room: Callable[[int], None] = lambda _: None,
+        room: Callable[[int], AbstractContextManager[object]] = lambda _: nullcontext(),
     ) -> None:
         self._database = database
         self._outbox = outbox
@@ -52,7 +53,7 @@ class Submission:
         self._hostname = hostname
         self._clock = clock
         self._zone = zone
-        self._require_room = require_room
+        self._room = room
 
     @needs(Permission.OPERATE)
     def submit(self, command: SubmitMessage, submitter: Submitter, idempotency_key: str | None = None) -> Accepted:
@@ -67,13 +68,17 @@ class Submission:
             StorageUnavailable: nothing was accepted.
         """
         once = _once(command, submitter, idempotency_key) if idempotency_key else None
-        try:
-            self._require_room(1)
-        except LimitReached:
-            earlier = self._earlier(once)  # what was accepted is not refused when it is asked for again
-            if earlier is None:
-                raise
-            return earlier
+        with ExitStack() as room:
+            try:
+                room.enter_context(self._room(1))
+            except LimitReached:
+                earlier = self._earlier(once)  # what was accepted is not refused when it is asked for again
+                if earlier is None:
+                    raise
+                return earlier
+            return self._accept(command, submitter, once)
+
+    def _accept(self, command: SubmitMessage, submitter: Submitter, once: Once | None) -> Accepted:
         if command.template is not None:
             earlier = self._earlier(once)  # before it is rendered: the template may have changed, or be gone
             if earlier is not None:

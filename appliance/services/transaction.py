@@ -19,6 +19,7 @@ from appliance.mail.transport import (
     Transport,
     TransportError,
     UncertainTransportError,
+    UnfitTransportError,
 )
 from appliance.services.verdict import Attempt
 
@@ -86,6 +87,7 @@ def _refused(error: TransportError, account: SenderAccount, started_at: datetime
         stage=error.stage,
         detail=str(error),
         refused=error.refused,
+        unfit=isinstance(error, UnfitTransportError),
     )
 
 

@@ -9,6 +9,7 @@ from appliance.db.models import SenderAccount
 from appliance.db.models.sender_account import TransportKind
 from appliance.mail.mailbox import MailboxTransport
 from appliance.mail.smtp import SmtpServer, SmtpTransport
+from appliance.mail.smtp_wire import LookUp, look_up
 from appliance.mail.transport import AccountTransportError, Envelope, Stage, Transport
 
 Fingerprint = tuple[object, ...]
@@ -22,12 +23,14 @@ class Transports:
         *,
         hostname: str,
         keep: Callable[[str, Envelope], None],
+        look_up: LookUp = look_up,
     ) -> None:
         """`keep(account_id, envelope)` stores what is handed to a mailbox."""
         self._settings = settings
         self._vault = vault
         self._hostname = hostname
         self._keep = keep
+        self._look_up = look_up
         self._lock = threading.Lock()
         self._open: dict[str, tuple[Fingerprint, Transport]] = {}
 
@@ -60,7 +63,7 @@ class Transports:
         Raises:
             AccountTransportError: the stored password cannot be read.
         """
-        return SmtpTransport(self.server(account), self._settings, self._hostname)
+        return SmtpTransport(self.server(account), self._settings, self._hostname, look_up=self._look_up)
 
     def server(self, account: SenderAccount) -> SmtpServer:
         """Where its messages are handed in, and how. Raises AccountTransportError as `smtp`."""

@@ -59,9 +59,11 @@ class Users:
         too_late = gettext("The appliance is set up already. Sign in.")
 
         def write(session: Session) -> None:
+            if first:
+                User.lock_everybody(session)
+                if access.has_users(session):
+                    raise Conflict(too_late)
             User.lock_administrators(session)  # names differ by more than case, which no constraint sees to
-            if first and access.has_users(session):
-                raise Conflict(too_late)
             if access.user_by_name(session, name) is not None:
                 raise Conflict(taken)
             session.add(User(id=user_id, name=name, created_at=now, **values))

@@ -12,9 +12,10 @@ from appliance.db.queries.outgoing import OutgoingMessage
 from appliance.mail import retry
 from appliance.mail.refusal import says_no_such_recipient
 from appliance.mail.transport import Reply
+from appliance.sentences import kept
 from appliance.services.expiry import EXPIRED
 
-NOW_SUPPRESSED = " (by policy, no more is sent there: see the suppressions)"
+NOW_SUPPRESSED = kept("%(reply)s (the address is suppressed from now on)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,13 @@ class Attempt:
     detail: str = ""
     accepted: frozenset[str] = frozenset()
     refused: Mapping[str, Reply] = field(default_factory=dict)
+    unfit: bool = False
+    """The server is not able to take this message; another one may be."""
+
+    @property
+    def moves_on(self) -> bool:
+        """To another account, within the round."""
+        return self.unfit or self.outcome is AttemptOutcome.ACCOUNT_ERROR
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +110,7 @@ def before_expiry(due_at: datetime | None, expires_at: datetime | None) -> datet
 
 def _judge(message: OutgoingMessage, attempts: tuple[Attempt, ...], at: Circumstances) -> Verdict:
     last = attempts[-1]
-    if last.outcome is AttemptOutcome.ACCOUNT_ERROR:
+    if last.outcome is AttemptOutcome.ACCOUNT_ERROR or (last.unfit and at.account_back_at is not None):
         return _wait_for_account(message, attempts, at)
     if last.outcome is AttemptOutcome.UNCERTAIN:
         return _uncertain(message, attempts, at)
@@ -228,5 +236,5 @@ def _reason_of_earlier(message: OutgoingMessage) -> Reason:
 def _detail(last: Attempt, outcomes: Mapping[str, tuple[RecipientStatus, Reply]], listed: bool) -> str:
     for status, reply in outcomes.values():
         if status is not RecipientStatus.SENT and reply.text:
-            return f"{reply}{NOW_SUPPRESSED if listed else ''}"
+            return NOW_SUPPRESSED % {"reply": reply} if listed else str(reply)
     return last.detail

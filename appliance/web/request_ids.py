@@ -16,9 +16,13 @@ def register(app: Flask) -> None:
     app.teardown_request(_end)
 
 
+def of(given: str) -> str:
+    """The id that came with a request, if it is one, else a new one."""
+    return given if _ACCEPTABLE.match(given) else f"req_{secrets.token_hex(12)}"
+
+
 def _begin() -> None:
-    given = request.headers.get(HEADER, "")
-    g.request_id = given if _ACCEPTABLE.match(given) else f"req_{secrets.token_hex(12)}"
+    g.request_id = of(request.headers.get(HEADER, ""))
     structlog.contextvars.bind_contextvars(request_id=g.request_id)
 
 

@@ -2,48 +2,49 @@
 
 `python -m tests.bench.soak --minutes 30` starts the real appliance, measures what it can, then posts half as fast over
 kept connections. Every few seconds the SMTP server gets another fault: 451, 421, connections that break inside the
-message and after its final dot, none that are accepted. At the end everything must have arrived, and memory,
-descriptors, threads, greenlets and temporary files must be what they were after the first fifth of the time. Exit
-code 1: something is not so.
+message and after its final dot, none that are accepted. The time begins when what has a bound is full (the tasks that
+Flower remembers, the lines that the log keeps), for until then memory only shows how a bound fills. At the end
+everything must have arrived, and memory, descriptors, threads, greenlets and temporary files must be what they were in
+the first fifth of the time. Exit code 1: something is not so; `more of` says which objects there are more of.
 """
 
 import argparse
-import http.client
-import itertools
+import json
+import math
 import random
+import re
 import signal
 import statistics
 import sys
 import tempfile
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from appliance.config.log_ring import KEPT
 from tests.bench.load import message, post
+from tests.bench.traffic import Arrivals, Clients, Faults
 from tests.functional.mail import add_account
 from tests.functional.processes import Appliance
-from tests.smtp_session import ReceivedMessage
 from tests.smtp_sink import SmtpSink
 
 COUNTED = Path(__file__).with_name("counted.py")
-CLIENTS = 8
 CALIBRATION = 2000
-FAULT_SECONDS = 7.0
-SAMPLE_SECONDS = 5.0
-WARM_UP = 0.2  # of the time
+SAMPLE_SECONDS = 10.0
+PART = 0.2  # of the time: the first and the last are compared
 GROWTH = 0.05
+FLOWER_TASKS = 500
+SHOWN = 12
 SETTINGS = {
     "DELIVERY_RETRY_SECONDS": "1",
     "DELIVERY_MAX_ATTEMPTS": "1000000",
     "DELIVERY_BREAKER_SECONDS": "1",
     "DELIVERY_BREAKER_MAX_SECONDS": "4",
-    "FLOWER_MAX_TASKS": "500",  # it keeps that many, of some 8 KB: what it has when it is warm must be all that it gets
-    "LOG_LEVEL": "error",
+    "FLOWER_MAX_TASKS": str(FLOWER_TASKS),  # so that it is full soon; what more of them cost is known
 }
 
 
@@ -53,114 +54,10 @@ class Sample:
     descriptors: int
     threads: int
     greenlets: int
+    blocks: int  # pieces of memory that Python has handed out
     files: int
     waiting: int
-
-
-class Arrivals:
-    """How often each message came."""
-
-    def __init__(self) -> None:
-        self.times: Counter[str] = Counter()
-        self._lock = threading.Lock()
-
-    def __call__(self, received: ReceivedMessage) -> None:
-        with self._lock:
-            self.times.update(received.rcpt_to)
-
-
-class Clients:
-    """Post at a steady rate, each message until it is answered. `accepted` counts from `first`."""
-
-    def __init__(self, appliance: Appliance, rate: float, first: int) -> None:
-        self._appliance = appliance
-        self._key = appliance.local_token()
-        self._pause = CLIENTS / rate
-        self._numbers = itertools.count(first)
-        self._over = threading.Event()
-        self._threads = [threading.Thread(target=self._work) for _ in range(CLIENTS)]
-        self.accepted: list[int] = []
-        self.answers: Counter[int] = Counter()
-        self.latencies: list[float] = []
-
-    def __enter__(self) -> "Clients":
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        for thread in self._threads:
-            thread.join()
-
-    def _work(self) -> None:
-        with closing(http.client.HTTPConnection("127.0.0.1", self._appliance.port, timeout=60)) as connection:
-            due = time.monotonic()
-            while not self._over.wait(max(0.0, due - time.monotonic())):
-                due += self._pause
-                self._post(connection, next(self._numbers))
-
-    def _post(self, connection: http.client.HTTPConnection, number: int) -> None:
-        headers = {"Authorization": f"Bearer {self._key}", "Content-Type": "application/json"}
-        status = 0
-        while status != 202:
-            began = time.monotonic()
-            connection.request("POST", "/api/v1/messages", message(number), headers)
-            answer = connection.getresponse()
-            answer.read()
-            status = answer.status
-            self.answers[status] += 1
-            self.latencies.append(time.monotonic() - began)
-        self.accepted.append(number)
-
-
-class Faults:
-    """Makes the sink misbehave in one way after the other."""
-
-    def __init__(self, sink: SmtpSink, chance: random.Random) -> None:
-        self._sink = sink
-        self._chance = chance
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._work)
-        self.seen: Counter[str] = Counter()
-
-    def __enter__(self) -> "Faults":
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        self._thread.join()
-        self._sink.forget_rules()
-
-    def _work(self) -> None:
-        sink, some = self._sink, self._now_and_then
-        kinds: dict[str, Callable[[], None]] = {
-            "none": lambda: None,
-            "451": lambda: sink.reply("RCPT", "451 4.3.0 later", when=some(0.3)),
-            "421": lambda: sink.reply("MAIL", "421 4.3.2 too busy", when=some(0.05)),
-            "breaks in the message": lambda: sink.drop("MID_DATA", when=some(0.05)),
-            "breaks after the dot": lambda: sink.drop("END_OF_DATA", when=some(0.05)),
-            "slow": lambda: sink.delay("END_OF_DATA", 0.05),
-            "connections break": sink.drop_connections,
-        }
-        while not self._over.is_set():
-            for kind in self._chance.sample([*kinds, "refuses"], len(kinds) + 1):
-                self.seen[kind] += 1
-                if kind == "refuses":
-                    self._refuse()
-                else:
-                    kinds[kind]()
-                    self._over.wait(FAULT_SECONDS)
-                self._sink.forget_rules()
-
-    def _refuse(self) -> None:
-        self._sink.stop()
-        self._over.wait(FAULT_SECONDS / 2)
-        self._sink.start()
-
-    def _now_and_then(self, share: float) -> Callable[[str], bool]:
-        return lambda _: self._chance.random() < share
+    objects: Counter[str] = field(default_factory=Counter)  # by type
 
 
 def main() -> int:
@@ -175,8 +72,11 @@ def main() -> int:
         rate = _capacity(appliance, arrivals)
         _row("capacity, end to end", f"{rate:.0f} messages/s")
         samples: list[Sample] = []
-        began, until = time.monotonic(), time.monotonic() + options.minutes * 60
+        began = time.monotonic()
         with Clients(appliance, rate / 2, CALIBRATION) as clients, Faults(sink, random.Random(options.seed)) as faults:
+            _wait_for(lambda: len(clients.accepted) > KEPT and _tasks(appliance) > 1.5 * FLOWER_TASKS, math.inf, 1.0)
+            _row("warm after", f"{(time.monotonic() - began) / 60:.1f} minutes, {_tasks(appliance)} tasks")
+            until = time.monotonic() + options.minutes * 60
             while time.monotonic() < until:
                 time.sleep(SAMPLE_SECONDS)
                 samples.append(_sample(appliance, Path(directory)))
@@ -197,21 +97,28 @@ def main() -> int:
 
 
 def _judged(samples: list[Sample], lost: int, code: int) -> int:
-    """Of each figure: its median after the warm-up and over the last part of the time."""
-    part = max(1, int(len(samples) * WARM_UP))
+    """Of each figure: its median over the first and over the last part of the time."""
+    part = max(1, int(len(samples) * PART))
     good = lost == 0 and code == 0
-    for name in ("memory", "descriptors", "threads", "greenlets", "files"):
+    _row("memory over time, MiB", " ".join(f"{one / 2**20:.0f}" for one in _tenths([one.memory for one in samples])))
+    for name in ("memory", "blocks", "descriptors", "threads", "greenlets", "files"):
         early, late = (
-            statistics.median(getattr(one, name) for one in some)
-            for some in (samples[part : 2 * part] or samples, samples[-part:])
+            statistics.median(getattr(one, name) for one in some) for some in (samples[:part], samples[-part:])
         )
-        kept = late <= early * (1 + GROWTH) + (0 if name == "memory" else 2)
+        kept = late <= early * (1 + GROWTH) + (0 if name in ("memory", "blocks") else 2)
         good = good and kept
         shown = [f"{value / 2**20:.1f} MiB" if name == "memory" else f"{value:.0f}" for value in (early, late)]
         _row(name, f"{shown[0]} -> {shown[1]}{'' if kept else '   GROWS'}")
+    more = (samples[-1].objects - samples[0].objects).most_common(SHOWN)
+    _row("more of", ", ".join(f"{kind} {count}" for kind, count in more))
     _row("lost", str(lost))
     _row("exit code on SIGTERM", str(code))
     return 0 if good else 1
+
+
+def _tenths(values: list[int]) -> list[float]:
+    size = max(1, len(values) // 10)
+    return [statistics.median(values[start : start + size]) for start in range(0, len(values), size)]
 
 
 def _capacity(appliance: Appliance, arrivals: Arrivals) -> float:
@@ -228,7 +135,7 @@ def _capacity(appliance: Appliance, arrivals: Arrivals) -> float:
 def _running(directory: Path) -> Iterator[Appliance]:
     (directory / "tmp").mkdir()
     appliance = Appliance(directory, {**SETTINGS, "TMPDIR": str(directory / "tmp")})
-    appliance.program = [sys.executable, str(COUNTED), str(directory / "greenlets")]
+    appliance.program = [sys.executable, str(COUNTED), str(directory / "told")]
     try:
         appliance.start()
         yield appliance
@@ -238,22 +145,33 @@ def _running(directory: Path) -> Iterator[Appliance]:
 
 def _sample(appliance: Appliance, directory: Path) -> Sample:
     process = appliance.os_process()
-    told = directory / "greenlets"
+    told = directory / "told"
     told.unlink(missing_ok=True)
     process.send_signal(signal.SIGUSR1)
     _wait_for(told.exists, 60)
     if not told.exists():
         raise SystemExit(f"the appliance does not answer: {appliance.log.read_text()[-2000:]}")
+    made_of = json.loads(told.read_text())
     temporary = [one for one in directory.rglob("*") if one.is_file() and one.name.startswith((".", "tmp"))]
     waiting = sum(count for status, count in _counts(appliance).items() if status not in ("sent", "failed"))
     return Sample(
         process.memory_full_info().uss,
         process.num_fds(),
         process.num_threads(),
-        int(told.read_text()),
+        made_of["greenlets"],
+        made_of["blocks"],
         len(temporary) + len(list((directory / "tmp").iterdir())),
         waiting,
+        Counter(made_of["objects"]),
     )
+
+
+def _tasks(appliance: Appliance) -> int:
+    """How many the worker has begun."""
+    text = appliance.request("GET", "/metrics", appliance.local_token())[1]
+    found = re.search(r'celery_tasks_total{state="started"} (\S+)', text)
+    assert found is not None, text
+    return int(float(found[1]))
 
 
 def _counts(appliance: Appliance) -> dict[str, int]:
@@ -269,10 +187,10 @@ def _percentile(values: list[float], share: float) -> float:
     return sorted(values)[min(len(values) - 1, int(len(values) * share))]
 
 
-def _wait_for(condition: Callable[[], object], seconds: float) -> None:
+def _wait_for(condition: Callable[[], object], seconds: float, pause: float = 0.05) -> None:
     until = time.monotonic() + seconds
     while not condition() and time.monotonic() < until:
-        time.sleep(0.05)
+        time.sleep(pause)
 
 
 def _row(name: str, figure: str) -> None:

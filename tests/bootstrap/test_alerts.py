@@ -1,6 +1,7 @@
 """Alerts reach a real receiver by a URL of Apprise, and a URL that does not answer holds nobody up."""
 
 import json
+import logging
 
 import gevent
 import pytest
@@ -33,6 +34,14 @@ def test_those_that_did_not_take_it_are_named_without_their_secrets() -> None:
 
     assert str(caught.value) == "Not taken by json://…, nonsense://…. Check [alerts] urls."
     assert len(receiver.received) == 2
+
+
+def test_no_url_is_in_the_log_however_much_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    with WebhookReceiver(500) as receiver, pytest.raises(Unavailable):
+        AppriseUrls([f"json://127.0.0.1:{receiver.port}/TokenOfOurChat"], 20, NATIVE.apply).tell("Title", "Text")
+
+    assert "TokenOfOurChat" not in caplog.text
 
 
 def test_one_that_does_not_answer_is_given_up_in_time() -> None:

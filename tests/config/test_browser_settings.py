@@ -93,3 +93,25 @@ def test_the_file_is_the_owners_and_there_whole(tmp_path: Path) -> None:
 
 def test_without_a_file_there_are_none(tmp_path: Path) -> None:
     assert browser_settings.read(tmp_path / "nowhere") == {}
+
+
+def test_what_is_staged_is_no_setting_until_it_is_taken(tmp_path: Path) -> None:
+    browser_settings.write(tmp_path, {ZONE: "UTC"})
+    assert browser_settings.staged(tmp_path) is None
+
+    browser_settings.stage(tmp_path, {ZONE: "Asia/Tokyo"}, mark="aud_1")
+    assert browser_settings.staged(tmp_path) == "aud_1"
+    assert browser_settings.read(tmp_path) == {ZONE: "UTC"}
+    browser_settings.take_staged(tmp_path)
+
+    assert browser_settings.staged(tmp_path) is None
+    assert browser_settings.read(tmp_path) == {ZONE: "Asia/Tokyo"}
+
+
+def test_what_is_staged_can_be_dropped_twice(tmp_path: Path) -> None:
+    browser_settings.stage(tmp_path, {ZONE: "Asia/Tokyo"}, mark="aud_1")
+
+    for _ in range(2):
+        browser_settings.drop_staged(tmp_path)
+
+    assert list(tmp_path.iterdir()) == []

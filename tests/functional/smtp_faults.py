@@ -3,13 +3,15 @@
 `docs/reliability.md` shows this table. After a change of it: `python -m tests.functional.smtp_faults`
 """
 
-from collections.abc import Callable, Mapping
+import socket
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from appliance.config.settings import DeliverySettings
+from appliance.mail.smtp_wire import Address, LookUp, look_up
 from tests import certificates
 from tests.smtp_sink import SmtpSink
 
@@ -30,9 +32,11 @@ LARGE = "x" * 8_000_000  # more than the sockets of both sides hold
 LOGIN = {"username": "shop", "password": "secret"}
 GUARDED: Mapping[str, Any] = {"users": {"shop": "secret"}}
 
+UNKNOWN = "mx.example"
 MANY = tuple(f"ann{number}@example.com" for number in range(20))
 
 RESTS = "rests"
+UNFIT = "works on; others are asked"
 WORKS = "works on"
 
 
@@ -59,6 +63,7 @@ class Fault:
     message: Mapping[str, Any] = field(default_factory=dict)
     to: tuple[str, ...] = ("ann@example.com",)
     settings: Mapping[str, Any] = field(default_factory=dict)
+    look_up: LookUp = look_up
     lasting: bool = False  # whether it is the server's way, and not an accident that passes
     trusted: bool = False  # whether this machine knows the authority of the certificate
 
@@ -104,6 +109,19 @@ def bob(line: str) -> bool:
     return "bob" in line
 
 
+def nobody_knows(host: str, port: int, seconds: float) -> Sequence[Address]:
+    if host == UNKNOWN:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+    return look_up(host, port, seconds)
+
+
+def nobody_says(host: str, port: int, seconds: float) -> Sequence[Address]:
+    """As `appliance.bootstrap.names` does, of name servers that never answer."""
+    if host == UNKNOWN:
+        raise TimeoutError("timed out")
+    return look_up(host, port, seconds)
+
+
 def refused_hello(text: str) -> Script:
     def script(sink: SmtpSink) -> None:
         sink.reply("EHLO", text)
@@ -138,6 +156,12 @@ greylisted = partial(
 over = partial(
     Fault, status="failed", sentence="The server refused it for good: {}. Correct what it says, then retry it."
 )
+nobody = partial(
+    Fault,
+    status="failed",
+    sentence="The server refused it for good: {}. Nothing is left to do, unless the address is right after all: then "
+    "remove it under Suppressions, and retry the message.",
+)
 unknown = partial(
     Fault,
     status="deferred",
@@ -164,6 +188,22 @@ partly = partial(
 )
 
 FAULTS = [
+    unusable(
+        "no name server knows its name",
+        nothing,
+        sender={"host": UNKNOWN},
+        look_up=nobody_knows,
+        lasting=True,
+        why="The name mail.example cannot be resolved: Name or service not known. Check the host",
+    ),
+    unusable(
+        "no name server answers for its name",
+        nothing,
+        sender={"host": UNKNOWN},
+        look_up=nobody_says,
+        lasting=True,
+        why="The name mail.example was not resolved within 30 s. Check this machine's name servers",
+    ),
     unusable("connection refused", SmtpSink.stop, why="Cannot connect to mail.example:587: Connection refused"),
     unusable("unreachable: nobody answers", SmtpSink.go_deaf, why="mail.example:587 did not answer within 30 s"),
     unusable(
@@ -173,7 +213,7 @@ FAULTS = [
         "never greets",
         hang("GREETING"),
         why="mail.example did not answer within 30 s after the connection was made; a server on port "
-        "465 waits for security 'tls'",
+        "465 waits for TLS from the start",
     ),
     unusable(
         "greets with 421",
@@ -204,7 +244,7 @@ FAULTS = [
         "greets a byte at a time",
         drip("GREETING", b"220 x" * 99),
         why="mail.example did not answer within 30 s after the connection was made; a server on port "
-        "465 waits for security 'tls'",
+        "465 waits for TLS from the start",
     ),
     unusable("never answers EHLO", hang("EHLO"), why="mail.example did not answer within 120 s at EHLO"),
     unusable("drops at EHLO", drop("EHLO"), why="mail.example closed the connection at EHLO"),
@@ -228,8 +268,8 @@ FAULTS = [
         nothing,
         sender={"security": "starttls"},
         lasting=True,
-        why="mail.example does not offer STARTTLS, and the account requires it: nothing was sent. Use"
-        " security 'tls' (mostly port 465), or 'none' on a network that you trust",
+        why="mail.example does not offer STARTTLS, and the account requires it: nothing was sent. Set"
+        " the encryption to TLS (mostly port 465), or to none on a network that you trust",
     ),
     unusable(
         "refuses STARTTLS",
@@ -296,7 +336,7 @@ FAULTS = [
         sender={"security": "tls"},
         lasting=True,
         why="mail.example and this machine found no common TLS: wrong version number. It does not "
-        "speak TLS from the start: use security 'starttls' (mostly port 587)",
+        "speak TLS from the start: use STARTTLS (mostly port 587)",
     ),
     unusable(
         "refuses the password: 535",
@@ -364,7 +404,12 @@ FAULTS = [
         reply("MAIL", "550 5.7.1 sender not allowed"),
         why="mail.example refused the sender shop@example.com: 550 5.7.1 sender not allowed",
     ),
-    over("552 at MAIL", reply("MAIL", "552 5.3.4 message too large"), why="552 5.3.4 message too large"),
+    over(
+        "552 at MAIL",
+        account=UNFIT,
+        script=reply("MAIL", "552 5.3.4 message too large"),
+        why="552 5.3.4 message too large",
+    ),
     unusable(
         "553 at MAIL",
         reply("MAIL", "553 5.7.1 sender not yours"),
@@ -378,6 +423,7 @@ FAULTS = [
     over(
         "smaller than the message: SIZE",
         nothing,
+        account=UNFIT,
         sink={"extensions": ("SIZE 100",)},
         lasting=True,
         why="mail.example takes messages of at most 100 bytes; this one has 274",
@@ -385,6 +431,7 @@ FAULTS = [
     over(
         "SMTPUTF8 missing for an address that is not ASCII",
         nothing,
+        account=UNFIT,
         sink={"extensions": ("8BITMIME",)},
         to=("jörg@example.com",),
         lasting=True,
@@ -403,16 +450,16 @@ FAULTS = [
     greylisted("450 at RCPT", reply("RCPT", "450 4.2.0 greylisted"), why="450 4.2.0 greylisted"),
     later("451 at RCPT", reply("RCPT", "451 4.3.0 local error"), why="451 4.3.0 local error"),
     later("452 at RCPT", reply("RCPT", "452 4.2.2 mailbox full"), why="452 4.2.2 mailbox full"),
-    over(
+    nobody(
         "550 at RCPT",
         reply("RCPT", "550 5.1.1 no such user"),
-        why="550 5.1.1 no such user (by policy, no more is sent there: see the suppressions)",
+        why="550 5.1.1 no such user (the address is suppressed from now on)",
     ),
     over("552 at RCPT", reply("RCPT", "552 5.2.2 mailbox full"), why="552 5.2.2 mailbox full"),
-    over(
+    nobody(
         "553 at RCPT",
         reply("RCPT", "553 5.1.3 bad address"),
-        why="553 5.1.3 bad address (by policy, no more is sent there: see the suppressions)",
+        why="553 5.1.3 bad address (the address is suppressed from now on)",
     ),
     over("554 at RCPT", reply("RCPT", "554 5.7.1 relay access denied"), why="554 5.7.1 relay access denied"),
     partly(

@@ -4,12 +4,12 @@ import resource
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 
 from tests.functional.conftest import MakeAppliance
 from tests.functional.insisting import InsistingClients
+from tests.functional.locking import locked
 from tests.functional.mail import add_account, arrivals, post, post_anyhow, wait_for_status
 from tests.functional.processes import Appliance
 from tests.smtp_sink import SmtpSink
@@ -28,7 +28,7 @@ def test_while_another_program_locks_the_database_health_answers_and_nothing_is_
     answers: list[int] = []
     answered_meanwhile = 0
 
-    with _locked(appliance):
+    with locked(appliance):
         clients = [threading.Thread(target=_post_until_refused, args=(appliance, answers)) for _ in range(MANY)]
         for client in clients:
             client.start()
@@ -54,7 +54,7 @@ def test_lock_that_is_held_for_a_moment_is_only_waited_for(start_appliance: Make
 
     with InsistingClients(appliance, appliance.local_token()) as clients:
         clients.post_more(20)
-        with _locked(appliance):
+        with locked(appliance):
             time.sleep(1)
         clients.post_more(20)
     wait_until(lambda: set(arrivals(sink)) == set(clients.accepted), timeout=30)
@@ -121,14 +121,6 @@ def test_without_free_descriptors_nothing_is_lost_and_it_recovers(
 def _post_until_refused(appliance: Appliance, answers: list[int]) -> None:
     status, _ = post_anyhow(appliance, "never@example.com")
     answers.append(status)
-
-
-@contextmanager
-def _locked(appliance: Appliance) -> Iterator[None]:
-    with closing(sqlite3.connect(appliance.data_dir / "postroom.db", isolation_level=None, timeout=10)) as other:
-        other.execute("BEGIN IMMEDIATE")
-        yield
-        other.execute("ROLLBACK")
 
 
 def _damage(file: Path) -> None:

@@ -226,3 +226,9 @@ def test_sleep_ends_with_the_stop() -> None:
 )
 def test_error_is_described_in_one_line(error: BaseException, line: str) -> None:
     assert describe(error) == line
+
+
+def test_no_password_or_address_of_an_error_is_in_what_health_tells_everybody() -> None:
+    error = ConnectionError("amqp://shop:hunter2@broker.example refused ann@example.com")
+
+    assert describe(error) == "ConnectionError: amqp://shop:***@broker.example refused a***@example.com"

@@ -10,7 +10,7 @@ import pytest
 from flask import Flask, request
 
 from appliance.config.settings import WebSettings
-from appliance.runtime.http_connections import Patience
+from appliance.runtime.http_connections import MOST_FIELDS, Patience
 from appliance.runtime.http_server import HttpServer
 from tests.waiting import wait_until
 
@@ -237,6 +237,20 @@ def test_head_that_is_too_large_is_refused_before_it_is_whole(start: Start, site
 
     assert exchange(server, flood).startswith(b"HTTP/1.0 431")
     assert site.seen == []
+
+
+@pytest.mark.parametrize("field", [b"X-%d: a\r\n", b"X-A: %d\r\n", b" folded %d\r\n"])
+def test_head_of_very_many_lines_is_refused_before_they_are_looked_at(start: Start, site: Site, field: bytes) -> None:
+    """All of the same name, waitress would write them into one line, which takes longer with each."""
+    server = start()
+    few, many = (b"".join(field % number for number in range(count)) for count in (MOST_FIELDS - 10, MOST_FIELDS + 1))
+
+    refused = exchange(server, b"GET / HTTP/1.1\r\nHost: x\r\nX-First: a\r\n" + many + b"\r\n")
+    answered = exchange(server, b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX-First: a\r\n" + few + b"\r\n")
+
+    assert refused.split()[1] == b"431"
+    assert (answered.split()[1], answered[-5:]) == (b"200", b"hello")
+    assert site.seen == ["GET /"]
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,7 @@ from appliance.runtime.worker import Worker
 from appliance.tasks.broker import broker_named
 from appliance.tasks.celery_app import PostroomCelery
 from appliance.tasks.enqueue import SEND_TASK, enqueue_claim
+from appliance.web.flower_proxy import READ_ONLY
 from tests.runtime.leaks import holdings, no_more_than
 from tests.services_up import needs_rabbitmq, needs_redis
 from tests.task_services import RecordingServices, app_with, clean_up, unique
@@ -278,6 +279,25 @@ def test_rate_limit_and_revoke_work(app: PostroomCelery, browser: Browser, servi
     assert [claim for _, claim in services.delivered] == ["clm_1", "clm_3"]
 
 
+@pytest.mark.parametrize("page", [f"/worker/{NODE}", "/task/{task}"])
+def test_who_may_only_look_sees_no_button_that_would_be_refused(
+    app: PostroomCelery, monitor: Monitor, browser: Browser, services: RecordingServices, page: str
+) -> None:
+    services.gate.clear()
+    task_id = app.tasks[SEND_TASK].apply_async((["msg_1"], "clm_1")).id
+    under_prefix = Browser(monitor.port, "/flower")
+    wait_until(lambda: under_prefix.states() == {"STARTED"}, timeout=10)
+    asked = page.format(task=task_id)
+
+    changing, looking = (under_prefix.get(asked, headers=headers).text for headers in ({}, {READ_ONLY: "1"}))
+
+    buttons = r'<button id="worker-(?:shutdown|pool-\w+)"|<button [^>]*id="task-(?:revoke|terminate)"'
+    assert re.search(buttons, changing)
+    assert not re.search(buttons, looking)
+    assert NODE in looking
+    assert under_prefix.post(f"/api/worker/shutdown/{NODE}", headers={READ_ONLY: "1"}).status_code == 403
+
+
 def test_request_from_another_site_changes_nothing(browser: Browser, worker: Worker) -> None:
     answer = browser.post(f"/api/worker/shutdown/{NODE}", headers={"Origin": "https://evil.example.com"})
 
@@ -444,7 +464,9 @@ def test_banner_names_address_broker_and_tasks_without_the_password(
         monitor.stop(5)
 
     assert {"address": f"http://127.0.0.1:{port}/", "broker": "amqp://me:**@127.0.0.1:1//"}.items() <= lines[0].items()
-    assert SEND_TASK in lines[1]["tasks"]
+    ours = lines[1]["tasks"].split(" ")
+    assert {"send_email_task", "run_job_task", "reset_email_daily_counts"} <= set(ours)
+    assert lines[1]["of_celery"] == len(app.tasks) - len(ours)
     assert "secret" not in str(lines)
 
 

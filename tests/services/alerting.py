@@ -8,18 +8,22 @@ from zoneinfo import ZoneInfo
 from pydantic import SecretStr
 
 from appliance.config.alert_settings import AlertSettings
+from appliance.config.settings import DispatcherSettings
 from appliance.db.database import Database
 from appliance.db.models import Alert, SenderAccount
 from appliance.db.queries import alerts
 from appliance.errors import Unavailable
 from appliance.health import Health
 from appliance.services.alert_conditions import Conditions
+from appliance.services.alert_mail import AlertMail
 from appliance.services.alert_news import AlertNews
 from appliance.services.alerts import Alerts
 from appliance.services.backups import BackupRun
 from appliance.services.capacity import MEGABYTE
+from appliance.services.outbox import Outbox
 from appliance.services.server_certificates import ServerCertificates
-from appliance.services.submit_message import SubmitMessage
+from appliance.services.submission import Submission
+from appliance.services.submit_message import Accepted, SubmitMessage, Submitter
 from tests.fakes import FakeClock, FakeTimer
 
 ZONE = ZoneInfo("UTC")
@@ -44,7 +48,12 @@ class Box:
 
     def __post_init__(self) -> None:
         self.timer = FakeTimer()
-        self.certificates = ServerCertificates(self.database, self._certificate_of, clock=self.clock)
+        self.certificates = ServerCertificates(
+            self.database, self._certificate_of, start=lambda work: work(), clock=self.clock
+        )
+        outbox = Outbox(self.database, DispatcherSettings(), box_id=self.box_id, zone=ZONE, clock=self.clock)
+        self.submission = Submission(self.database, outbox, hostname="box.example", clock=self.clock)
+        mail = AlertMail(self.database, self.settings.email, submit=self._submit, box_id=self.box_id, clock=self.clock)
         self.conditions = Conditions(
             self.database,
             self.settings,
@@ -53,15 +62,16 @@ class Box:
             zone=ZONE,
             last_backup=lambda: self.backup,
             certificates=self.certificates,
+            mail=mail,
         )
         self.news = AlertNews(
             self.database,
             self.settings,
-            submit=self.submitted.append,
+            mail=mail,
             tell_urls=self._tell_urls,
             start=lambda work: work(),
             name="Postroom box",
-            link="http://localhost:8080/alerts",
+            link=lambda: "http://localhost:8080/alerts",
             zone=ZONE,
             clock=self.clock,
         )
@@ -106,6 +116,10 @@ class Box:
         if not self.urls_work:
             raise Unavailable("Not taken by json://….")
         self.told.append((title, text))
+
+    def _submit(self, command: SubmitMessage) -> Accepted:
+        self.submitted.append(command)
+        return self.submission.submit(command, Submitter(None))
 
     def _certificate_of(self, account: SenderAccount) -> datetime | None:
         return self.certificates_of.get(account.host)

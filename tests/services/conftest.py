@@ -17,6 +17,7 @@ from appliance.db.models.message import Reason
 from appliance.db.models.message_sets import SetAction
 from appliance.db.queries import accounts, messages
 from appliance.db.queries.messages import Detail
+from appliance.mail.smtp_wire import LookUp, look_up
 from appliance.services.attachment_files import AttachmentFiles
 from appliance.services.bulk import Bulk, kind_of
 from appliance.services.composition import Composition
@@ -56,6 +57,7 @@ class Chain:
     dispatcher_settings: DispatcherSettings = field(default_factory=DispatcherSettings)
     zone: ZoneInfo = UTC
     fakes: FakeTransports | None = None
+    look_up: LookUp = look_up
 
     def __post_init__(self) -> None:
         database, clock = self.database, self.clock
@@ -63,7 +65,9 @@ class Chain:
         self.outbox = Outbox(database, self.dispatcher_settings, box_id="thisbox0", zone=self.zone, clock=clock)
         self.in_flight = InFlight()
         self.mailbox = Mailbox(database, clock=clock)
-        self.transports = Transports(self.delivery_settings, self.vault, hostname="box.example", keep=self.mailbox.keep)
+        self.transports = Transports(
+            self.delivery_settings, self.vault, hostname="box.example", keep=self.mailbox.keep, look_up=self.look_up
+        )
         self.messages = Messages(database, self.outbox, clock=clock)
         self.accounts = SenderAccounts(database, self.vault, self.messages, zone=self.zone, clock=clock)
         self.accounts.ensure_built_in_mailbox("postroom@box.example")

@@ -1,10 +1,18 @@
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
+import gevent
 import pytest
+from gevent.event import Event
+from sqlalchemy.orm import Session
 
-from appliance.db.models import AccountDay
+from appliance.db.database import Database
+from appliance.db.models import AccountDay, SenderAccount
+from appliance.db.queries import outbox
+from appliance.services import account_days
+from tests.factories import add_account
 from tests.services.conftest import Chain, MakeChain
+from tests.services_up import needs_postgres
 
 
 def history(chain: Chain) -> dict[str, int]:
@@ -81,3 +89,37 @@ def test_limit_starts_anew_at_midnight_of_the_zone(
     chain.clock.now = after
 
     assert [len(claim.message_ids) for claim in chain.claim()] == [1]
+
+
+@pytest.mark.postgres
+@needs_postgres
+def test_day_that_two_close_at_once_is_closed_once_with_all_its_mail(postgres_database: Database) -> None:
+    """On a database server the dispatcher and the workers all come upon midnight at the same moment."""
+    values = {"count": 4, "count_date": "2026-03-10"}
+    account_id = postgres_database.write(lambda session: add_account(session, **values))
+    both_read, counted = Event(), Event()
+
+    def close_first(session: Session) -> int:
+        found = outbox.accounts(session)
+        both_read.wait(10)
+        with_one_more = session.get_one(SenderAccount, account_id, with_for_update=True)
+        with_one_more.count += 1
+        session.flush()
+        closed = account_days.close(session, found, "2026-03-11")
+        counted.set()
+        return closed
+
+    def close_second(session: Session) -> int:
+        found = outbox.accounts(session)
+        both_read.set()
+        counted.wait(10)
+        return account_days.close(session, found, "2026-03-11")
+
+    both = [gevent.spawn(postgres_database.write, close) for close in (close_first, close_second)]
+    gevent.joinall(both, raise_error=True)
+
+    assert [one.value for one in both] == [1, 0]
+    with postgres_database.read() as session:
+        account = session.get_one(SenderAccount, account_id)
+        assert (account.count, account.count_date) == (0, "2026-03-11")
+        assert [(one.day, one.sent) for one in session.query(AccountDay)] == [("2026-03-10", 5)]

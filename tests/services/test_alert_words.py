@@ -18,6 +18,7 @@ FACTS = {
     AlertKind.COMPONENT: {"name": "worker", "restarts": 3, "error": "No broker."},
     AlertKind.BACKUP: {"error": "The disk is full.", "at": "2026-03-10T03:00:00+00:00"},
     AlertKind.CERTIFICATE: {"server": "mail.example:465", "until": "2026-04-01T00:00:00+00:00"},
+    AlertKind.UNHEARD: {"address": "ann@example.com", "why": "550 5.1.1 no such user"},
 }
 BERLIN = ZoneInfo("Europe/Berlin")
 

@@ -6,9 +6,14 @@ import pytest
 from appliance.bootstrap import Core, build_core, open_database, prepared_data_directory
 from appliance.clock import utc_now
 from appliance.config.settings import LimitsSettings, Settings
+from appliance.db.models.audit_entry import ActorKind
+from appliance.db.queries import audit as audit_entries
+from appliance.db.queries.audit import AuditFilters
 from appliance.errors import InvalidInput, NotFound
+from appliance.services import audit
 from appliance.services.attachment_files import AttachmentFiles
 from appliance.services.attachments import Attachments
+from appliance.services.audit import Actor
 
 KEY = "key_acme"
 
@@ -39,6 +44,28 @@ def test_an_uploaded_file_can_be_named_in_a_message(attachments: Attachments) ->
 
     assert (file.filename, file.content_type, file.size) == ("invoice.pdf", "application/pdf", 8)
     assert file.content_id == "logo"
+
+
+@pytest.mark.parametrize("does", ["upload", "delete"])
+def test_the_audit_tells_who_did_it_to_which_file(core: Core, attachments: Attachments, does: str) -> None:
+    with audit.act_as(Actor(ActorKind.KEY, KEY, "acme")):
+        attachment_id = attachments.upload("invoice.pdf", None, b"%PDF-1.7", KEY)
+        if does == "delete":
+            attachments.delete(attachment_id, KEY)
+
+    with core.database.read() as session:
+        entries, _ = audit_entries.page(session, AuditFilters(target=attachment_id))
+    assert [(one.action, one.actor_name, one.detail) for one in reversed(entries)] == [
+        (f"attachment.{done}", "acme", {"filename": "invoice.pdf", "size": 8})
+        for done in (("uploaded",) if does == "upload" else ("uploaded", "deleted"))
+    ]
+
+
+def test_a_file_that_comes_with_its_message_is_told_with_it_alone(core: Core, attachments: Attachments) -> None:
+    attachments.store("invoice.pdf", None, b"%PDF-1.7", "attachments[0]")
+
+    with core.database.read() as session:
+        assert audit_entries.page(session, AuditFilters(action="attachment."))[0] == []
 
 
 def test_an_attachment_of_another_key_is_not_there(attachments: Attachments) -> None:

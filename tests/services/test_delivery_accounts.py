@@ -1,6 +1,7 @@
 """Delivery when a sender account is in trouble: fail-over, the breaker, and counts that stay right."""
 
-from datetime import datetime, timedelta
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import func, select
@@ -230,3 +231,121 @@ def test_counts_of_the_day_agree_with_what_the_servers_received(
     assert sink.count <= 15
     with chain.database.read() as session:
         assert session.scalar(select(func.count()).where(Message.claim_id.is_not(None))) == 0
+
+
+@pytest.fixture
+def ascii_sink() -> Iterator[SmtpSink]:
+    """A server that is well, and takes addresses in ASCII alone."""
+    with SmtpSink(extensions=("8BITMIME",)) as sink:
+        yield sink
+
+
+JOERG = "jörg@example.com"
+
+
+def test_message_that_a_server_is_not_able_to_take_goes_through_another_and_no_account_rests(
+    chain: Chain, ascii_sink: SmtpSink, sink: SmtpSink
+) -> None:
+    first = chain.account(ascii_sink, name="First", priority=1)
+    second = chain.account(sink, name="Second")
+    foreign, plain = chain.submit(JOERG), chain.submit()
+
+    chain.turn()
+
+    assert [(one.account_name, one.outcome, one.number) for one in chain.detail(foreign).attempts] == [
+        ("First", "failed", 1),
+        ("Second", "sent", 1),
+    ]
+    assert chain.detail(foreign).message.attempts == 1
+    assert [one.account_name for one in chain.detail(plain).attempts] == ["First"]
+    assert (chain.sent_today(first), chain.sent_today(second)) == (1, 1)
+    assert chain.sender(first).breaker_failures == 0
+
+
+@pytest.mark.parametrize(
+    "script", [lambda sink: sink.reply("MAIL", "552 5.3.4 too large"), lambda sink: sink.reply("MAIL", "550 5.6.7 no")]
+)
+def test_what_a_server_says_of_size_or_form_before_it_has_the_message_holds_for_it_alone(
+    chain: Chain, sink: SmtpSink, other_sink: SmtpSink, script: Callable[[SmtpSink], None]
+) -> None:
+    chain.account(sink, priority=1)
+    chain.account(other_sink)
+    script(sink)
+    message = chain.submit()
+
+    chain.turn()
+
+    assert outcomes(chain, message) == ["failed", "sent"]
+
+
+def test_message_that_no_server_is_able_to_take_has_failed(chain: Chain, ascii_sink: SmtpSink) -> None:
+    accounts = [chain.account(ascii_sink, priority=priority) for priority in (2, 1)]
+    chain.account(ascii_sink, active=False)
+    message = chain.submit(JOERG)
+
+    chain.turn()
+
+    found = chain.detail(message).message
+    assert (found.status, found.reason, found.attempts) == ("failed", "refused", 1)
+    assert outcomes(chain, message) == ["failed", "failed"]
+    assert [chain.sent_today(one) for one in accounts] == [0, 0]
+    assert all(chain.sender(one).breaker_until is None for one in accounts)
+
+
+def test_message_that_only_an_account_at_rest_may_take_waits_for_it(
+    chain: Chain, ascii_sink: SmtpSink, sink: SmtpSink
+) -> None:
+    chain.account(ascii_sink, priority=1)
+    able = chain.account(sink)
+    sink.reply("MAIL", "550 5.7.1 account suspended", times=1)
+    message = chain.submit(JOERG)
+
+    chain.turn()
+
+    found = chain.detail(message).message
+    assert (found.status, found.attempts, found.due_at) == ("deferred", 0, breaker_until(chain, able))
+    chain.clock.now = breaker_until(chain, able)
+    chain.turn()
+    assert (chain.status(message), sink.count) == ("sent", 1)
+
+
+def test_message_that_only_a_full_account_may_take_waits_for_midnight(
+    chain: Chain, ascii_sink: SmtpSink, sink: SmtpSink
+) -> None:
+    chain.account(ascii_sink, priority=1)
+    chain.account(sink, daily_limit=0)
+    message = chain.submit(JOERG)
+
+    chain.turn()
+
+    found = chain.detail(message).message
+    assert (found.status, found.due_at) == ("deferred", datetime(2026, 3, 11, tzinfo=UTC))
+
+
+def test_account_that_is_tried_again_by_what_it_cannot_take_works_again(
+    chain: Chain, ascii_sink: SmtpSink, sink: SmtpSink
+) -> None:
+    probed = chain.account(ascii_sink, priority=1)
+    chain.account(sink)
+    ascii_sink.reply("MAIL", "550 5.7.1 account suspended", times=1)
+    chain.submit()
+    chain.turn()
+    chain.clock.now = breaker_until(chain, probed)
+    message = chain.submit(JOERG)
+
+    chain.turn()
+
+    assert outcomes(chain, message) == ["failed", "sent"]
+    assert (chain.sender(probed).breaker_until, chain.sender(probed).breaker_failures) == (None, 0)
+
+
+def test_message_for_one_account_alone_does_not_look_for_another(
+    chain: Chain, ascii_sink: SmtpSink, sink: SmtpSink
+) -> None:
+    pinned = chain.account(ascii_sink, priority=1)
+    chain.account(sink)
+    message = chain.submit(JOERG, account=pinned)
+
+    chain.turn()
+
+    assert (chain.status(message), sink.count) == ("failed", 0)

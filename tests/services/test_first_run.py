@@ -63,3 +63,18 @@ def test_a_step_that_is_finished_twice_at_once_is_no_fault(postgres_database: Da
     gevent.joinall(both, raise_error=True)
 
     assert Step.PLACE in first_run.progress().done
+
+
+@pytest.mark.postgres
+@needs_postgres
+def test_steps_that_are_finished_at_the_same_moment_are_all_noted(
+    postgres_database: Database, clock: FakeClock
+) -> None:
+    """As by two administrators: none writes over what another one has noted meanwhile."""
+    first_run = FirstRun(postgres_database, clock=clock)
+
+    several = [gevent.spawn(first_run.finish, step) for step in Step] + [gevent.spawn(first_run.dismiss)]
+    gevent.joinall(several, raise_error=True)
+
+    progress = first_run.progress()
+    assert (progress.done, progress.dismissed) == (set(Step), True)

@@ -1,25 +1,46 @@
+import shutil
+from dataclasses import replace
+from email import message_from_bytes, policy
 from typing import Any
 
 import gevent
 import pytest
+from sqlalchemy.orm import Session
 
+from appliance.config.settings import LimitsSettings
 from appliance.db.database import Database
 from appliance.db.models import Message
+from appliance.db.models.message_removal import release_attachments, remove_bodies, remove_finished
 from appliance.db.models.sender_account import BUILT_IN_MAILBOX_ID
 from appliance.db.queries import audit, mailbox
 from appliance.db.queries.audit import AuditFilters
 from appliance.db.queries.messages import Filters, page
-from appliance.errors import InvalidInput, NotFound, WrongState
+from appliance.errors import InvalidInput, NotFound
 from appliance.mail.addresses import Address
+from appliance.services.attachment_files import AttachmentFiles
+from appliance.services.attachments import Attachments
 from appliance.services.mailbox_release import MailboxRelease, Release
 from tests.services.conftest import Chain, MakeChain
 from tests.services_up import needs_postgres
 from tests.smtp_sink import SmtpSink
 
+PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256))
+
+
+def releases_of(chain: Chain) -> MailboxRelease:
+    return MailboxRelease(
+        chain.database, chain.outbox, attachments_of(chain), run_native=lambda fn: fn(), clock=chain.clock
+    )
+
+
+def attachments_of(chain: Chain) -> Attachments:
+    files = AttachmentFiles(chain.directory / "attachments")
+    return Attachments(chain.database, files, LimitsSettings(), run_native=lambda fn: fn(), clock=chain.clock)
+
 
 @pytest.fixture
 def releases(chain: Chain) -> MailboxRelease:
-    return MailboxRelease(chain.database, chain.outbox, clock=chain.clock)
+    return releases_of(chain)
 
 
 def kept(chain: Chain, *to: str, **fields: Any) -> str:
@@ -83,22 +104,115 @@ def test_it_goes_through_an_account_that_sends_only(chain: Chain, releases: Mail
     assert len(everything(chain)) == 1
 
 
-def test_mail_whose_message_is_gone_says_what_to_do(chain: Chain, sink: SmtpSink, releases: MailboxRelease) -> None:
-    mail = kept(chain)
-    account = chain.account(sink)
-    chain.messages.delete(everything(chain)[0].id)
+def rich(chain: Chain) -> dict[str, Any]:
+    """A message with something of everything."""
+    attachments = attachments_of(chain)
+    return {
+        "to": (Address("ann@example.com", "Ann Smith"), Address("jörg@example.com", "Jörg, der Große")),
+        "cc": (Address("cy@example.com", "Cyril"),),
+        "bcc": (Address("eve@example.com"),),
+        "reply_to": (Address("help@example.com", "帮助"),),
+        "sender": Address("news@example.com", "News"),
+        "subject": "Grüße aus " + "Köln " * 40,
+        "text": "Grüße\n.\n" + "x" * 2000,
+        "html": '<p>Grüße <img src="cid:logo"></p>',
+        "headers": {"X-Campaign": "七", "List-Unsubscribe": "<https://example.com/out>"},
+        "tags": ("shop",),
+        "metadata": {"invoice": 7},
+        "attachments": (
+            attachments.store("Rechnung für Köln.txt", "text/plain", b"seven\r\nEuro", "file"),
+            replace(attachments.store("logo.png", "image/png", PNG, "file"), content_id="logo"),
+        ),
+    }
 
-    with pytest.raises(WrongState, match="Download the mail"):
-        releases.release(Release(mail, account, "once"))
+
+def told_of(data: bytes) -> dict[str, Any]:
+    """What a recipient gets, but for the date."""
+    mail = message_from_bytes(data, policy=policy.default)
+    return {
+        "headers": sorted((name, str(value)) for name, value in mail.items() if name not in ("Date", "Received")),
+        "parts": [
+            (part.get_content_type(), part.get_filename(), part["Content-ID"], part.get_payload(decode=True))
+            for part in mail.walk()
+        ],
+    }
+
+
+@pytest.mark.parametrize("gone", ["content", "message"])
+def test_mail_whose_message_is_no_longer_kept_goes_out_from_its_own_copy(
+    chain: Chain, sink: SmtpSink, releases: MailboxRelease, gone: str
+) -> None:
+    """What a recipient gets is the same, to the byte; the first one shows what that would have been."""
+    mail, account = kept(chain, **rich(chain)), chain.account(sink)
+    releases.release(Release(mail, account, "while it is kept"))
+    chain.turn()
+    for message in everything(chain):
+        _lose(chain, message.id, gone)
+    shutil.rmtree(chain.directory / "attachments")
+
+    made = releases.release(Release(mail, account, "from the copy", "req_9"))
+    chain.turn()
+
+    before, after = sink.messages
+    assert chain.status(made) == "sent"
+    assert after.rcpt_to == before.rcpt_to
+    assert told_of(after.data) == told_of(before.data)
+    new = chain.detail(made)
+    assert [(one.kind, one.email, one.name) for one in new.recipients][:2] == [
+        ("to", "ann@example.com", "Ann Smith"),
+        ("to", "jörg@example.com", "Jörg, der Große"),
+    ]
+    assert [one.kind for one in new.recipients] == ["to", "to", "cc", "bcc"]
+    assert new.message.tags == (["shop"] if gone == "content" else [])
+
+
+def _lose(chain: Chain, message_id: str, what: str) -> None:
+    def write(session: Session) -> None:
+        if what == "message":
+            assert remove_finished(session, [message_id])
+        else:
+            assert remove_bodies(session, [message_id], now=chain.clock())
+            release_attachments(session, [message_id], now=chain.clock())
+
+    chain.database.write(write)
+
+
+def test_without_its_message_the_mailbox_itself_is_no_sender(
+    chain: Chain, sink: SmtpSink, releases: MailboxRelease
+) -> None:
+    """The mail was written as from the mailbox; it goes out as from the account that sends it."""
+    mail, account = kept(chain, text="Hello"), chain.account(sink, email="shop@example.com", name="Shop")
+    _lose(chain, everything(chain)[0].id, "message")
+
+    releases.release(Release(mail, account, "once"))
+    chain.turn()
+
+    [received] = sink.messages
+    assert b"From: Shop <shop@example.com>" in received.data
+    assert b"postroom@" not in received.data
+
+
+def test_a_release_that_is_refused_leaves_no_file_behind(chain: Chain, releases: MailboxRelease) -> None:
+    mail = kept(chain, **rich(chain))
+    _lose(chain, everything(chain)[0].id, "message")
+    shutil.rmtree(chain.directory / "attachments")
+
+    with pytest.raises(InvalidInput):
+        releases.release(Release(mail, "acc_none", "once"))
+
+    assert [path for path in (chain.directory / "attachments").glob("*/*")] == []
+
+
+def test_a_mail_that_there_is_not_is_not_released(chain: Chain, sink: SmtpSink, releases: MailboxRelease) -> None:
     with pytest.raises(NotFound):
-        releases.release(Release("mail_none", account, "once"))
+        releases.release(Release("mail_none", chain.account(sink), "once"))
 
 
 @pytest.mark.postgres
 @needs_postgres
 def test_two_presses_at_once_make_one_message(make_chain: MakeChain, postgres_database: Database) -> None:
     chain = make_chain(database=postgres_database)
-    releases = MailboxRelease(chain.database, chain.outbox, clock=chain.clock)
+    releases = releases_of(chain)
     mail = kept(chain)
     release = Release(mail, chain.account(), "once")
 

@@ -10,7 +10,7 @@ from appliance.config.vault import Vault
 from appliance.db.database import Database
 from appliance.db.models import RecoveryCode, User
 from appliance.db.queries import access
-from appliance.errors import InvalidInput, WrongState
+from appliance.errors import InvalidInput, StorageUnavailable, WrongState
 from appliance.services.second_factor import RECOVERY_CODES, STEP_SECONDS, SecondFactor
 from tests.fakes import FakeClock, FakeTimer
 from tests.services_up import needs_postgres
@@ -265,3 +265,22 @@ def test_two_pages_that_are_opened_at_once_show_the_same_secret(factor: SecondFa
     gevent.joinall(offers, raise_error=True)
 
     assert {one.value for one in offers} == {factor.offer("usr_alice")}
+
+
+def test_a_recovery_code_that_nobody_can_note_lets_nobody_in_and_stays_good(
+    factor: SecondFactor, database: Database, secret: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else it would let in again and again, or be used up for nothing."""
+    del secret
+    [good, *_] = factor.new_codes("usr_alice")
+
+    def refuse(_fn: object) -> object:
+        raise StorageUnavailable("the disk is full")
+
+    with monkeypatch.context() as full:
+        full.setattr(database, "write", refuse)
+        with pytest.raises(StorageUnavailable, match=r"the disk is full.*not used up"):
+            factor.accepts(alice(database), good)
+        assert not factor.accepts(alice(database), "no code of hers")
+
+    assert [factor.accepts(alice(database), good) for _ in range(2)] == [True, False]

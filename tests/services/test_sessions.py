@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+import gevent
 import pytest
 from sqlalchemy.orm import Session
 
@@ -12,12 +13,17 @@ from appliance.db.queries import access
 from appliance.errors import Forbidden, StorageUnavailable
 from appliance.services.sessions import SEEN_EVERY, Presence, Sessions
 from tests.fakes import FakeClock
+from tests.services_up import needs_postgres
 
 SETTINGS = WebSettings(session_hours=12, session_idle_minutes=120)
 
 
 @pytest.fixture
 def alice(database: Database, clock: FakeClock) -> str:
+    return add_alice(database, clock)
+
+
+def add_alice(database: Database, clock: FakeClock) -> str:
     user = User(id="usr_alice", name="alice", password_hash="", role="operator", created_at=clock())
     database.write(lambda session: session.merge(user))
     return user.id
@@ -225,3 +231,28 @@ def test_a_session_that_began_while_the_clock_was_fast_does_not_go_on_for_years(
     clock.advance(days=-3650)
 
     assert sessions.look(token) is None
+
+
+@pytest.mark.postgres
+@needs_postgres
+def test_several_requests_at_once_keep_a_session_of_the_full_disk_together(
+    postgres_database: Database, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As by a page and its pictures, on a database server."""
+    alice = add_alice(postgres_database, clock)
+    sessions = Sessions(postgres_database, SETTINGS, clock=clock)
+
+    def refuse(_fn: object) -> object:
+        raise StorageUnavailable("the disk is full")
+
+    with monkeypatch.context() as full:
+        full.setattr(postgres_database, "write", refuse)
+        token = begin(sessions, alice)
+    clock.advance(minutes=2)
+    presence = present(sessions, token)
+
+    several = [gevent.spawn(sessions.see, presence, "192.0.2.7") for _ in range(4)]
+    gevent.joinall(several, raise_error=True)
+
+    assert [one.last_seen_at for one in rows(postgres_database, alice)] == [clock()]
+    assert present(sessions, token).name == "alice"

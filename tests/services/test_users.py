@@ -189,3 +189,24 @@ def test_two_who_are_added_at_once_never_share_a_name(postgres_database: Databas
     assert sorted(one.value for one in both) == ["added", "refused", "refused", "refused"]
     with postgres_database.read() as session:
         assert access.user_by_name(session, "bob") is not None
+
+
+@pytest.mark.postgres
+@needs_postgres
+def test_of_several_first_ones_at_once_one_is_made(postgres_database: Database, clock: FakeClock) -> None:
+    """As by a double click on the setup page, or by two people who both have the link."""
+    users = Users(postgres_database, run_native=lambda _work: "a hash", clock=clock)
+
+    def make(name: str) -> str:
+        try:
+            users.create(name, PASSWORD, first=True)
+        except Conflict:
+            return "refused"
+        return "made"
+
+    several = [gevent.spawn(make, name) for name in ("alice", "bob", "carol", "alice")]
+    gevent.joinall(several, raise_error=True)
+
+    assert sorted(one.value for one in several) == ["made", "refused", "refused", "refused"]
+    with postgres_database.read() as session:
+        assert len(access.users(session)) == 1

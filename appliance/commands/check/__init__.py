@@ -3,9 +3,11 @@
 import argparse
 import os
 from collections.abc import Iterator
+from itertools import chain
 
 from appliance.commands.check import (
     address,
+    alert_urls,
     backup_directory,
     broker,
     clock,
@@ -33,17 +35,22 @@ CHECKS: tuple[Check, ...] = (
     broker.check,
     ports.check,
     address.check,
+    alert_urls.check,
     clock.check,
 )
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """It takes none."""
+    parser.add_argument("--alerts", action="store_true", help="also tell each URL of [alerts] urls a test")
 
 
 def run(arguments: argparse.Namespace, _loaded: None) -> int:
     levels = set()
-    for finding in findings(*loader.examine(arguments.config, os.environ)):
+    loaded, problems = loader.examine(arguments.config, os.environ)
+    found = findings(loaded, problems)
+    if arguments.alerts:
+        found = chain(found, _guarded(alert_urls.tell, loaded.settings))
+    for finding in found:
         print(finding, flush=True)
         levels.add(finding.level)
     return 1 if Level.PROBLEM in levels else 0

@@ -21,7 +21,7 @@ from tornado.web import RedirectHandler, RequestHandler
 
 from appliance.runtime.monitor.events import EventStream
 from appliance.tasks.broker import SCHEME, queue_table
-from appliance.web.flower_proxy import POLICY
+from appliance.web.flower_proxy import POLICY, READ_ONLY
 
 PREFIX = "flower"
 HEADERS = {
@@ -53,13 +53,20 @@ class MonitorApplication(Flower):  # type: ignore[misc]  # Flower has no types
     """Flower with one rule more: without the password, each and every address answers 401."""
 
     def __init__(
-        self, celery: Celery, events: EventStream, loop: IOLoop, credentials: Credentials, prefix: str = ""
+        self,
+        celery: Celery,
+        events: EventStream,
+        loop: IOLoop,
+        credentials: Credentials,
+        prefix: str = "",
+        *,
+        read_only: bool = False,
     ) -> None:
         super().__init__(
             capp=celery,
             events=events,
             io_loop=loop,
-            options=_options(credentials, prefix),
+            options=_options(credentials, prefix, read_only),
             **_settings(prefix),
         )
         self._credentials = credentials
@@ -91,19 +98,30 @@ class MonitorApplication(Flower):  # type: ignore[misc]  # Flower has no types
         self.inspector: Any = other.inspector
 
 
-def routes(plain: MonitorApplication, prefixed: MonitorApplication) -> RuleRouter:
-    return RuleRouter([Rule(PathMatches(rf"/{PREFIX}/.*"), prefixed), Rule(AnyMatches(), plain)])
+def routes(plain: MonitorApplication, prefixed: MonitorApplication, read_only: MonitorApplication) -> RuleRouter:
+    path = rf"/{PREFIX}/.*"
+    return RuleRouter(
+        [Rule(_OnlyLooking(path), read_only), Rule(PathMatches(path), prefixed), Rule(AnyMatches(), plain)]
+    )
+
+
+class _OnlyLooking(PathMatches):
+    """What the appliance passes on of somebody who may change nothing."""
+
+    def match(self, request: HTTPServerRequest) -> dict[str, Any] | None:
+        return super().match(request) if READ_ONLY in request.headers else None
 
 
 def _basic(credentials: str) -> bytes:
     return b"Basic " + base64.b64encode(credentials.encode())
 
 
-def _options(credentials: Credentials, prefix: str) -> SimpleNamespace:
+def _options(credentials: Credentials, prefix: str, read_only: bool) -> SimpleNamespace:
     """Flower's options as plain values: those of tornado belong to the whole process, and outlive a restart."""
     changes = {
         "basic_auth": [credentials.inner],
         "url_prefix": prefix,
+        "read_only": read_only,
         "tasks_columns": COLUMNS,
     }
     return SimpleNamespace(**{**default_options.as_dict(), **changes})

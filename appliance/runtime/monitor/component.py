@@ -26,6 +26,8 @@ HISTORY_FILE = "flower.db"
 
 log = structlog.get_logger(__name__)
 
+OF_CELERY = "celery."
+
 
 def directly(fn: Callable[[], Any]) -> Any:
     return fn()
@@ -101,7 +103,9 @@ class Monitor(Component):
         with self._celery.connection_for_read() as connection:
             broker = connection.as_uri()  # with the password masked
         log.info("Flower is listening", address=f"http://{self._settings.host}:{self.port}/", broker=broker)
-        log.info("Flower knows the tasks", tasks=sorted(self._celery.tasks))
+        ours = sorted(name for name in self._celery.tasks if not name.startswith(OF_CELERY))
+        short = " ".join(name.rpartition(".")[2] for name in ours)  # their modules would make it as long as a page
+        log.info("Flower knows the tasks", tasks=short, of_celery=len(self._celery.tasks) - len(ours))
 
 
 def _why_not(host: str, port: int, error: OSError) -> str:

@@ -21,9 +21,12 @@ class FlowerServer:
         self._loop = loop
         self._events = events
         self._plain = MonitorApplication(celery, events, loop, credentials)
-        self._prefixed = MonitorApplication(celery, events, loop, credentials, PREFIX)
-        self._prefixed.share(self._plain)
-        self._http = HTTPServer(routes(self._plain, self._prefixed), max_body_size=MAX_REQUEST_BYTES)
+        prefixed = MonitorApplication(celery, events, loop, credentials, PREFIX)
+        read_only = MonitorApplication(celery, events, loop, credentials, PREFIX, read_only=True)
+        self._applications = (self._plain, prefixed, read_only)
+        for one in (prefixed, read_only):
+            one.share(self._plain)
+        self._http = HTTPServer(routes(*self._applications), max_body_size=MAX_REQUEST_BYTES)
         self._saving = PeriodicCallback(self._save, SAVE_MILLISECONDS)
 
     def start(self, sockets: list[socket.socket]) -> None:
@@ -39,7 +42,7 @@ class FlowerServer:
         self._http.stop()
         self._events.stop()
         self._loop.run_sync(self._finish)
-        for application in (self._plain, self._prefixed):
+        for application in self._applications:
             application.executor.shutdown(wait=False, cancel_futures=True)
         self._events.save()
 
