@@ -6,7 +6,7 @@ from flask import Flask
 from flask_openapi3 import Info, OpenAPI
 
 from appliance import __version__
-from appliance.web import acting, error_docs, health, metrics, request_ids
+from appliance.web import acting, error_docs, health, metrics, request_ids, session_cookie
 from appliance.web.admin import pages
 from appliance.web.api import bodies, errors, openapi
 from appliance.web.api.blueprint import api
@@ -35,6 +35,7 @@ def assemble() -> Flask:
     )
     app.url_map.strict_slashes = False  # /messages/ is what a person types, and what it should lead to is plain
     request_ids.register(app)
+    session_cookie.register(app)
     acting.register(app)
     metrics.register(app)
     errors.register(app)
@@ -63,7 +64,6 @@ def _configure(app: Flask, context: WebContext) -> None:
         SESSION_COOKIE_NAME="postroom_session",
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
-        SESSION_COOKIE_SECURE=context.settings.appliance.public_url.startswith("https://"),
         PERMANENT_SESSION_LIFETIME=timedelta(hours=settings.session_hours),
         BOOTSTRAP_SERVE_LOCAL=True,
         WTF_CSRF_TIME_LIMIT=None,

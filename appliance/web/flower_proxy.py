@@ -1,6 +1,7 @@
 """/flower/: Flower, for people who are signed in. It listens on its own port; this passes requests on and adds the
 password, so that one sign-in is enough. Flower at this prefix answers with addresses that keep it. Whoever may only
-look may only look here too (web/admin/rights.py): what changes something in Flower is sent by POST.
+look may only look here too (web/admin/rights.py): what changes something in Flower is sent by POST. Flower is told so,
+and then shows no button for it.
 """
 
 import base64
@@ -12,13 +13,16 @@ from flask import Blueprint, abort, current_app, render_template, request
 from werkzeug import Response
 from werkzeug.middleware.http_proxy import ProxyMiddleware
 
+from appliance.services.permission import Permission, may
 from appliance.web.context import web
 
 PREFIX = "/flower"
 TIMEOUT = 30  # seconds; Flower asks workers, who may be slow to answer
+READ_ONLY = "X-Read-Only"
+"""The header by which Flower is told that whoever asks may only look."""
 SAFE = ("GET", "HEAD", "OPTIONS")
 ALL = ["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"]
-NOT_PASSED_ON = ("HTTP_AUTHORIZATION", "HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_HOST")
+NOT_PASSED_ON = ("HTTP_AUTHORIZATION", "HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_HOST", "HTTP_X_READ_ONLY")
 ANY_ADDRESS = ("", "0.0.0.0", "::")  # noqa: S104 - compared with, not bound to
 
 # Flower starts its pages by inline scripts and styles; it loads nothing from elsewhere either
@@ -60,10 +64,14 @@ def _pass_on() -> Response:
         "target": f"http://{_host()}:{flower.port()}",
         "remove_prefix": False,
         "host": None,
-        "headers": {"Authorization": _basic(flower.user, flower.password)},
+        "headers": {"Authorization": _basic(flower.user, flower.password), **_told()},
         "ssl_context": None,
     }
     return Response.from_app(proxy.proxy_to(options, request.path, PREFIX), _cleaned(request.environ))
+
+
+def _told() -> dict[str, str]:
+    return {} if may(Permission.OPERATE) else {READ_ONLY: "1"}
 
 
 def _host() -> str:

@@ -29,7 +29,7 @@ SCREENS: dict[str, ViewportSize] = {"desk": {"width": 1280, "height": 800}, "pho
 Colours = Literal["light", "dark"]
 COLOURS: tuple[Colours, ...] = ("light", "dark")
 LANGUAGES = ("en", "zh-CN")
-NO_PAGES = re.compile(r"^/mailbox/.+/source|/(html|raw|export|tail)\b|\.csv|/flower|/preview/")
+NO_PAGES = re.compile(r"^/mailbox/.+/source|/(html|raw|export|count|tail)\b|\.csv|/flower|/preview/")
 """Addresses that answer with a file, with a part of a page, or with somebody else's page."""
 SIGN_IN = "/sign-in"
 LARGEST = 150 * 1024

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.browser
 WIDE = {"width": 1280, "height": 800}
 BUDGET = 300 * 1024
 RULES = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]}}
-NO_PAGES = re.compile(r"/(html|raw|export|download|csv|events|tail|eml|source|live|qr)\b|\.csv|/flower|/openapi")
+NO_PAGES = re.compile(r"/(html|raw|export|count|download|csv|events|tail|eml|source|live|qr)\b|\.csv|/flower|/openapi")
 """Addresses that answer with a file, or with somebody else's page."""
 
 

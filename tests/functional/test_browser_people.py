@@ -55,7 +55,7 @@ def test_from_the_setup_link_to_a_mail_that_arrives(
     page.get_by_label("Time zone").select_option("Asia/Shanghai")
     page.get_by_label("Public address").fill("https://mail.example.com")
     press(page, "Save and go on")
-    expect(page.get_by_text("in force after the next start")).to_be_visible()
+    expect(page.get_by_text("The time zone is in force after the next restart")).to_be_visible()
 
     page.get_by_role("link", name="Another server").click()
     page.get_by_label("Name", exact=True).fill("Shop")
@@ -89,6 +89,45 @@ def test_from_the_setup_link_to_a_mail_that_arrives(
     expect(page.get_by_text("Done", exact=True)).to_have_count(5)
     page.get_by_role("link", name="To the overview").click()
     expect(page.get_by_text("Go on with the first steps")).to_have_count(0)
+    expect(page.get_by_text("In force: UTC; after the next restart: Asia/Shanghai.")).to_be_visible()
+    page.get_by_role("link", name="time zone").click()
+    expect(page.get_by_text("systemctl restart postroom")).to_be_visible()
+    expect(page.get_by_text("https://mail.example.com", exact=True).first).to_be_visible()
+    assert fits(page)
+    assert seen.complaints == []
+
+
+def test_a_first_message_that_cannot_go_out_leads_to_what_is_wrong(
+    context: BrowserContext, start_appliance: MakeAppliance
+) -> None:
+    appliance = start_appliance()
+    seen = visit(context)
+    page = seen.page
+    sign_in(page, appliance)
+
+    page.goto(f"{address(appliance)}/welcome/account?preset=custom")
+    page.get_by_label("Name", exact=True).fill("Shop")
+    page.get_by_label("Address", exact=True).fill("shop@example.com")
+    page.get_by_label("Server", exact=True).fill("127.0.0.1")
+    page.get_by_label("Port", exact=True).fill("1")
+    page.get_by_label("Encryption").select_option("none")
+    press(page, "Test and add")
+    said = page.get_by_text("many block port 25, and some 587 and 465 as well")
+    expect(said).to_be_visible()
+    press(page, "Add it all the same")
+    page.goto(f"{address(appliance)}/welcome/message")
+    page.get_by_label("Address").fill("ann@example.com")
+    press(page, "Send it")
+    expect(page.get_by_text("It has not gone out yet.")).to_be_visible(timeout=15_000)
+    assert fits(page)
+    page.get_by_role("link", name="Test and mend the sender account").click()
+    press(page, "Test")
+
+    expect(page.get_by_role("heading", name="Result of the test")).to_be_visible()
+    expect(said).to_be_visible()  # the same advice as before
+    page.get_by_role("link", name="Change the details").click()
+    expect(page.get_by_label("Server", exact=True)).to_have_value("127.0.0.1")
+    assert fits(page)
     assert seen.complaints == []
 
 
@@ -172,6 +211,29 @@ def begin_to_sign_in(page: Page) -> None:
     expect(page.get_by_role("heading", name="Second factor")).to_be_visible()
 
 
+@pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no scripts"])
+def test_a_password_that_is_changed_by_a_double_click_ends_on_the_own_page(
+    browser: Browser, start_appliance: MakeAppliance, scripts: bool
+) -> None:
+    appliance = start_appliance()
+    context = browser.new_context(java_script_enabled=scripts)
+    seen = visit(context)
+    page = seen.page
+    sign_in(page, appliance)
+
+    page.goto(f"{address(appliance)}/profile/password")
+    page.get_by_label("Password of now").fill(PASSWORD)
+    page.get_by_label("New password", exact=True).fill(NEW_PASSWORD)
+    page.get_by_label("New password again").fill(NEW_PASSWORD)
+    page.locator("main form button.btn-primary").dblclick()
+
+    expect(page.get_by_text("Your password is changed")).to_be_visible()
+    page.goto(f"{address(appliance)}/profile")
+    expect(page.get_by_role("heading", name="alice")).to_be_visible()
+    assert seen.complaints == []
+    context.close()
+
+
 def test_a_viewer_looks_and_changes_nothing_and_chooses_a_password_first(
     browser: Browser, start_appliance: MakeAppliance
 ) -> None:
@@ -198,6 +260,13 @@ def test_a_viewer_looks_and_changes_nothing_and_chooses_a_password_first(
         carol.goto(address(appliance) + path)
         assert buttons(carol) <= {"Search", "Show", "Filter"}, path
     assert seen.complaints == []
+    for visitor, there in ((page, 1), (carol, 0)):  # Flower offers nobody what it would refuse
+        visitor.goto(f"{address(appliance)}/flower/workers")
+        visitor.goto(
+            address(appliance) + str(visitor.locator("a[href*='/flower/worker/']").first.get_attribute("href"))
+        )
+        expect(visitor.get_by_role("tab", name="Pool")).to_be_visible()
+        expect(visitor.locator("#worker-group")).to_have_count(there)
     carol.goto(f"{address(appliance)}/users")
     expect(carol.get_by_text("Your role does not allow that")).to_be_visible()
     context.close()

@@ -74,3 +74,13 @@ def test_bulk_retry_reaches_everybody_whatever_befalls_the_process(
     done = job(refused, answer["job"]["id"])
     assert (done["changed"], done["skipped"], done["percent"]) == (MANY, 0, 100)
     assert call(refused, "POST", "/messages/bulk", RETRY)[1]["job"]["total"] == 0
+    wait_until(lambda: figures(refused)["sent"] == MANY, 60)
+    expected = {"accepted": MANY, "sent": MANY, "failed": 0, "retried": MANY, "success_rate": 1}
+    assert expected.items() <= figures(refused).items()
+
+
+def figures(appliance: Appliance) -> dict[str, Any]:
+    """Of all that happened; each message that failed counts as what became of it."""
+    status, answer = call(appliance, "GET", "/stats")
+    assert status == 200, answer
+    return dict(answer["totals"])

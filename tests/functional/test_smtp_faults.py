@@ -12,7 +12,7 @@ from appliance.db.models.sender_account import AccountState
 from appliance.mail import smtp
 from tests import certificates
 from tests.fakes import FakeClock
-from tests.functional.smtp_faults import DOCUMENT, FAULTS, RESTS, SETTINGS, Fault, as_documented, section, table
+from tests.functional.smtp_faults import DOCUMENT, FAULTS, RESTS, SETTINGS, UNFIT, Fault, as_documented, section, table
 from tests.services.conftest import Chain
 from tests.smtp_sink import SmtpSink
 from tests.waiting import wait_until
@@ -68,7 +68,7 @@ def meet(database: Database, clock: FakeClock, tmp_path: Path, monkeypatch: pyte
                 stack.callback(smtp.system_tls.cache_clear)
             sink = stack.enter_context(SmtpSink(**fault.sink))
             settings = DeliverySettings(**SETTINGS.model_dump() | dict(fault.settings))
-            chain = Chain(database, clock, tmp_path, delivery_settings=settings)
+            chain = Chain(database, clock, tmp_path, delivery_settings=settings, look_up=fault.look_up)
             stack.callback(chain.close)
             return Met(fault, chain, sink)
 
@@ -102,14 +102,14 @@ def test_fault_has_the_effect_that_the_table_tells(meet: Meet, fault: Fault) -> 
 
 
 @named(FAULTS)
-def test_another_account_takes_over_when_the_account_is_to_blame_and_only_then(meet: Meet, fault: Fault) -> None:
+def test_another_account_takes_over_when_account_or_server_is_to_blame_and_only_then(meet: Meet, fault: Fault) -> None:
     met = meet(fault)
     with SmtpSink() as other:
         second = met.chain.account(other, name="Second", priority=0)
 
         met.chain.deliver(met.chain.claim()[0])
 
-    took_over = fault.account == RESTS
+    took_over = fault.account in (RESTS, UNFIT)
     assert other.count == met.chain.sent_today(second) == int(took_over)
     assert met.chain.status(met.message) == ("sent" if took_over else fault.status)
     assert met.chain.sent_today(met.account) == fault.counted

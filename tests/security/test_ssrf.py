@@ -79,7 +79,7 @@ def test_a_receiver_on_the_internet_cannot_send_us_elsewhere(receiver: WebhookRe
 def test_a_name_that_leads_inside_is_refused_whatever_the_resolver_calls_it(
     receiver: WebhookReceiver, address: str
 ) -> None:
-    def resolve(_host: str, port: int, **_options: object) -> list[tuple[int, int, int, str, tuple[object, ...]]]:
+    def resolve(_host: str, port: int, _seconds: float) -> list[tuple[int, int, int, str, tuple[object, ...]]]:
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
         return [(family, socket.SOCK_STREAM, 6, "", (address, port, 0, 0) if ":" in address else (address, port))]
 

@@ -1,5 +1,6 @@
 """The web application over a real database and the real use cases; only the running parts are played."""
 
+import re
 import secrets
 import shutil
 from collections.abc import Callable, Iterator
@@ -198,3 +199,9 @@ def submit(browser: FlaskClient, path: str, fields: dict[str, Any], form_at: str
     page = browser.get(form_at).text
     token = page.partition('name="csrf_token" value="')[2].partition('"')[0]
     return browser.post(path, data={**fields, "csrf_token": token}, headers={"Accept": "text/html"})
+
+
+def filled_in(browser: FlaskClient, path: str, fields: dict[str, str]) -> dict[str, str]:
+    """The form that stands there, as a browser sends it: with the tokens of the page, so that it can be sent twice."""
+    hidden = re.findall(r'<input type="hidden" name="(csrf_token|once)" value="([^"]*)"', browser.get(path).text)
+    return dict(hidden) | fields

@@ -10,6 +10,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from appliance.health import Health, Status
+from appliance.web.flower_proxy import READ_ONLY
 from tests.web.conftest import MakePerson, Parts
 
 OURS = {"Sec-Fetch-Site": "same-origin"}
@@ -117,6 +118,15 @@ def test_whoever_may_only_look_may_only_look_here_too(make_person: MakePerson, m
 
     assert viewer.get("/flower/api/workers").status_code == 200
     assert [one.status_code for one in answers] == [403, 200 if method == "POST" else 501]
+
+
+@pytest.mark.usefixtures("flower")
+def test_flower_is_told_who_may_only_look_by_us_alone(make_person: MakePerson) -> None:
+    viewer, operator = make_person("vera", "viewer"), make_person("bob", "operator")
+
+    told = [one.get("/flower/tasks", headers={READ_ONLY: "no"}).json["headers"] for one in (viewer, operator)]
+
+    assert [one.get(READ_ONLY) for one in told] == ["1", None]
 
 
 @pytest.mark.usefixtures("flower")

@@ -11,10 +11,10 @@ from appliance.db.models import SenderAccount
 from appliance.db.models.sender_account import BUILT_IN_MAILBOX_ID
 from appliance.db.queries import accounts
 from appliance.errors import InvalidInput, NotFound, WrongState
-from appliance.services import provider_presets
-from appliance.services.account_test import AccountReport
+from appliance.services import account_advice, provider_presets
 from appliance.services.provider_presets import Preset
 from appliance.services.sender_accounts import AccountForm
+from appliance.web.admin import once
 from appliance.web.admin.account_form import SenderAccountForm, filled_by
 from appliance.web.admin.chart import account_course
 from appliance.web.admin.notices import notice
@@ -56,6 +56,8 @@ def create() -> Any:
     try:
         if not form.validate():
             return _form_page(form), HTTPStatus.UNPROCESSABLE_ENTITY
+        if not once.is_first():  # what the first press made stands there
+            return redirect(url_for(".index"))
         account_id = web().services.sender_accounts.create(AccountForm(**form.values()))
     except InvalidInput as error:
         form.blame(error)
@@ -132,8 +134,8 @@ def test(account_id: str) -> Any:
     try:
         report = web().services.account_test.run(account_id, to or None)
     except InvalidInput as error:
-        report = AccountReport(False, error.errors[0].message)
-    return _account_page(account_id, report=report, to=to)
+        return _account_page(account_id, to=to, to_fault=error.errors[0].message), HTTPStatus.UNPROCESSABLE_ENTITY
+    return _account_page(account_id, report=report, advice=account_advice.advice(report.message), to=to)
 
 
 def _cards(found: list[Quota]) -> list[Card]:
@@ -165,6 +167,7 @@ def _account_page(account_id: str, **facts: Any) -> str:
         reset_at=next_midnight(now, web().zone),
         now=now,
         built_in=account.id == BUILT_IN_MAILBOX_ID,
+        preset=provider_presets.of_host(account.host),
         **facts,
     )
 

@@ -2,6 +2,7 @@
 
 from flask import Blueprint, render_template, request, url_for
 
+from appliance.config.alert_settings import kind_of
 from appliance.db.models import Alert
 from appliance.db.models.alert import AlertKind
 from appliance.db.queries import alerts
@@ -42,6 +43,8 @@ def place_of(kind: str, subject: str) -> str:
             return url_for("admin.backups.index")
         case AlertKind.CERTIFICATE:
             return url_for("admin.accounts.index")
+        case AlertKind.UNHEARD:
+            return url_for("admin.suppressions.index", q=subject)
 
 
 def _page(told: Told | None = None) -> str:
@@ -50,7 +53,7 @@ def _page(told: Told | None = None) -> str:
         past, next_id = alerts.past(session, before=before, limit=PAGE)
     listing = {"past": past, "next_id": next_id, "before": before, "sentence": _sentence, "title": alert_words.title}
     settings = web().settings.alerts
-    kinds_of_urls = [url.partition("://")[0] for url in settings.urls.get_secret_value().split()]
+    kinds_of_urls = list(map(kind_of, settings.urls.get_secret_value().split()))
     return render_template(
         "alerts.html",
         alerts=web().services.alerts.open(),

@@ -10,7 +10,7 @@ from appliance.web.context import web
 
 
 def of(made: NewApiKey) -> str:
-    base = web().settings.appliance.public_url.rstrip("/") or request.host_url.rstrip("/")
+    base = web().services.place.public_url() or request.host_url.rstrip("/")
     body = {"to": ["you@example.com"], "subject": "Hello", "text": "It works."}
     arguments = [
         f"curl {shlex.quote(f'{base}/api/v1/messages')}",

@@ -7,6 +7,7 @@ from flask import Flask
 from markupsafe import Markup
 
 from appliance.language import gettext
+from appliance.services import kept_words
 from appliance.web.admin.own_names import origin, own_name
 from appliance.web.context import web
 
@@ -24,6 +25,8 @@ def register(app: Flask) -> None:
     app.add_template_filter(brief)
     app.add_template_filter(own_name)
     app.add_template_filter(origin)
+    app.add_template_filter(kept_words.say, "retold")
+    app.add_template_filter(kept_words.say_line, "retold_line")
 
 
 def moment(value: datetime | None) -> str:

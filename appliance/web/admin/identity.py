@@ -1,5 +1,6 @@
 """Who is signed in: the cookie holds the token of a session that the box keeps, so that others can end it."""
 
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -12,9 +13,11 @@ from appliance.errors import Forbidden, StorageUnavailable
 from appliance.language import gettext
 from appliance.services.sessions import Presence
 from appliance.web import acting
-from appliance.web.admin import rights
+from appliance.web.admin import renewal, rights
+from appliance.web.admin.renewal import Renewal
 from appliance.web.context import web
 
+KEPT_AS = "_user_id"  # the name under which flask_login keeps the token
 CONTROL = range(0x20)
 LONGEST_NEXT = 2000  # a browser throws away a cookie of more than 4096 bytes, and it has to fit into one
 FOR_A_NEW_PASSWORD = ("admin.profile.password", "admin.profile.change_password")
@@ -64,9 +67,19 @@ def begin(user_id: str, password_hash: str | None = None) -> None:
     _remember(token)
 
 
-def renew() -> None:
-    """The same session under a new token, after its rights have changed."""
-    _remember(web().services.sessions.rotate(current_user.presence.session_id))
+def renew(shown: Sequence[str] = ()) -> None:
+    """The same session under a new token, after its rights have changed. `shown`: what the answer shows, once."""
+    token = web().services.sessions.rotate(current_user.presence.session_id)
+    renewal.note(session[KEPT_AS], token, tuple(shown))
+    _remember(token)
+
+
+def renewed_before() -> Renewal | None:
+    """What this form brought when it came before, if it did. Then this browser gets that token as well."""
+    before = renewal.of_this_form(session[KEPT_AS])
+    if before is not None:
+        _remember(before.token)
+    return before
 
 
 def end() -> None:
@@ -115,6 +128,8 @@ def _remember(token: str) -> None:
 
 def _load(token: str) -> SignedIn | None:
     presence = web().services.sessions.look(token)
+    if presence is None and (before := renewal.of_this_form(token)) is not None:
+        token, presence = before.token, web().services.sessions.look(before.token)
     return _acting(token, presence) if presence is not None else None
 
 

@@ -4,6 +4,7 @@ from http import HTTPStatus
 from typing import Any
 
 from flask import Blueprint, redirect, render_template, url_for
+from flask_babel import lazy_gettext as _
 
 from appliance.clock import local_date, next_midnight
 from appliance.db.models import ApiKey
@@ -12,12 +13,16 @@ from appliance.errors import FieldError, InvalidInput, NotFound, WrongState
 from appliance.language import gettext
 from appliance.services.api_keys import NewApiKey
 from appliance.services.key_limits import KeyLimits
-from appliance.web.admin import curl_command, key_form
+from appliance.web.admin import curl_command, key_form, once
 from appliance.web.admin.key_form import ApiKeyForm
 from appliance.web.admin.notices import notice
 from appliance.web.context import web
 
 blueprint = Blueprint("keys", __name__, url_prefix="/keys")
+
+_MADE_ALREADY = _(
+    "This form has made a key already. If you have not seen it, revoke it below. Press Create again to make one more."
+)
 
 
 @blueprint.get("")
@@ -32,6 +37,9 @@ def create() -> Any:
     try:
         if not form.validate():
             return _page(form), HTTPStatus.UNPROCESSABLE_ENTITY
+        if not once.is_first():
+            form.form_errors.append(_MADE_ALREADY)
+            return _page(form), HTTPStatus.CONFLICT
         made = _create(form.values(web().zone))
     except InvalidInput as error:
         form.blame(error)

@@ -5,6 +5,8 @@ import secrets
 from flask import Response, current_app, request
 from itsdangerous import BadSignature, URLSafeSerializer
 
+from appliance.web import session_cookie
+
 COOKIE = "postroom_known"
 PATH = "/sign-in"
 HALF_A_YEAR = 182 * 24 * 3600
@@ -28,7 +30,7 @@ def remember(answer: Response, name: str) -> None:
         path=PATH,
         httponly=True,
         samesite="Lax",
-        secure=bool(current_app.config["SESSION_COOKIE_SECURE"]) or request.is_secure,
+        secure=session_cookie.for_tls_alone(),
     )
 
 

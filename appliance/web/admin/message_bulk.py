@@ -17,6 +17,7 @@ from appliance.services import intake
 from appliance.services.bulk import MOST_IDS, BulkRequest
 from appliance.services.idempotency import Once, hash_of
 from appliance.web.admin.counting import countings
+from appliance.web.admin.filters import number
 from appliance.web.admin.message_filters import MessageFilters
 from appliance.web.admin.notices import notice
 from appliance.web.context import web
@@ -39,6 +40,11 @@ class _Asked:
     def for_nothing(self) -> bool:
         return self.ids is not None and not self.ids
 
+    @property
+    def is_unclear(self) -> bool:
+        """All that match are meant, and what matches is not to be understood."""
+        return self.ids is None and bool(self.filters.wrong)
+
     def request(self) -> BulkRequest:
         if self.ids is not None:
             return BulkRequest(self.action, Filters(), self.ids)
@@ -52,6 +58,8 @@ def review() -> Any:
     asked = _asked(request.args)
     if asked.for_nothing:
         return _ask_for_a_selection(asked)
+    if asked.is_unclear:
+        return _back_to_the_list(asked)
     if asked.ids is None and asked.as_of is None:
         now = web().clock().isoformat()
         return redirect(url_for(".review", action=asked.action, scope=ALL, as_of=now, **asked.filters.arguments()))
@@ -71,14 +79,28 @@ def start() -> Any:
     asked = _asked(request.form)
     if asked.for_nothing:
         return _ask_for_a_selection(asked)
+    if asked.is_unclear:
+        return _back_to_the_list(asked)
     wanted, key = asked.request(), request.form.get("once", "")[:64]
     once = Once(current_user.id, key, hash_of(["pages", asdict(wanted)])) if key else None
     made = web().services.bulk.start(wanted, once)
     return redirect(url_for("admin.jobs.show", job_id=made.id))
 
 
+def total() -> Any:
+    """How many messages the filters of the address match, for the list; null while they are being counted."""
+    filters = MessageFilters.of(request.args, web().zone)
+    counting = countings().of(web().services.bulk, BulkRequest(SetAction.RETRY, filters.query()))
+    matching = counting.found.matching if counting.found else None
+    return {"total": None if matching is None else number(matching), "goes_on": counting.goes_on}
+
+
 def _ask_for_a_selection(asked: _Asked) -> Any:
     notice("nothing_selected")
+    return _back_to_the_list(asked)
+
+
+def _back_to_the_list(asked: _Asked) -> Any:
     return redirect(url_for(".index", **asked.filters.arguments()), HTTPStatus.SEE_OTHER)
 
 
@@ -89,7 +111,8 @@ def _asked(given: MultiDict[str, str]) -> _Asked:
         raise NotFound("action", wanted)
     ids = tuple(dict.fromkeys(one[:LONGEST_ID] for one in given.getlist("id")))[:MOST_IDS]
     picked = None if given.get("scope") == ALL else ids
-    return _Asked(SetAction(wanted), MessageFilters.of(given, web().zone), picked, _moment(given.get("as_of", "")))
+    filters = MessageFilters.of(given, web().zone)
+    return _Asked(SetAction(wanted), filters, picked, _moment(given.get("as_of", "")))
 
 
 def _moment(text: str) -> datetime | None:

@@ -5,18 +5,20 @@ import io
 import time
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from typing import Any
 
-from flask import Response, request, stream_with_context
+from flask import Response, redirect, request, stream_with_context, url_for
 
 from appliance.db.models import Message, Recipient
 from appliance.db.queries import messages, templates
-from appliance.db.queries.messages import Filters
+from appliance.db.queries.messages import AccountOfAttempt, Filters
 from appliance.services.suppression_csv import shielded
 from appliance.web.admin.message_filters import MessageFilters
 from appliance.web.context import web
 
 PAGE = 100
 REST_SECONDS = 0.001  # between two pages: others come first
+UNTRIED = AccountOfAttempt(None, "")
 BYTE_ORDER_MARK = "\ufeff"  # without it a spreadsheet takes UTF-8 for something else
 COLUMNS = (
     "id",
@@ -38,8 +40,12 @@ COLUMNS = (
 )
 
 
-def export() -> Response:
-    filters = MessageFilters.of(request.args, web().zone).as_of(web().clock())
+def export() -> Any:
+    """With filters that are not understood nothing is exported: the list says what is wrong with them."""
+    asked = MessageFilters.of(request.args, web().zone)
+    if asked.wrong:
+        return redirect(url_for(".index", **asked.arguments()))
+    filters = asked.as_of(web().clock())
     name = f"messages-{web().clock().astimezone(web().zone):%Y-%m-%d-%H%M}.csv"
     response = Response(stream_with_context(_lines(filters)), content_type="text/csv; charset=utf-8")
     response.headers["Content-Disposition"] = f"attachment; filename={name}"
@@ -62,24 +68,23 @@ def _page(filters: Filters, before: str | None) -> tuple[Sequence[Sequence[str]]
         page = messages.page(session, filters, before=before, limit=PAGE)
         slugs = templates.slugs_of(session, (one.template_id for one in page.items))
         accounts = messages.last_accounts(session, (one.id for one in page.items))
-    names = {message_id: account.name for message_id, account in accounts.items()}
     rows = [
-        _row(one, page.recipients[one.id], slugs.get(one.template_id or "", ""), names.get(one.id, ""))
+        _row(one, page.recipients[one.id], slugs.get(one.template_id or "", ""), accounts.get(one.id, UNTRIED))
         for one in page.items
     ]
     return rows, page.next_id
 
 
-def _row(message: Message, recipients: Sequence[Recipient], template: str, account: str) -> Sequence[str]:
+def _row(message: Message, recipients: Sequence[Recipient], template: str, account: AccountOfAttempt) -> Sequence[str]:
     return (
         message.id,
         message.status,
         message.reason,
         message.detail,
         message.subject,
-        message.sender_email or "",
+        message.sender_email or account.email,
         *(_addresses(recipients, kind) for kind in ("to", "cc", "bcc")),
-        account,
+        account.name,
         template,
         " ".join(message.tags),
         str(message.attempts),

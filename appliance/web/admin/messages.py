@@ -1,15 +1,17 @@
 """/messages: find a message, see what happened to it, have it sent again or not at all, send a test."""
 
+from http import HTTPStatus
 from typing import Any
 
 from flask import Blueprint, g, redirect, render_template, request, url_for
+from flask_babel import gettext as _
 
 from appliance.db.models.message import MessageStatus, Reason
 from appliance.db.models.message_sets import SetAction
 from appliance.db.queries import access, accounts, messages, templates
-from appliance.errors import WrongState
+from appliance.errors import IdempotencyKeyReused, WrongState
 from appliance.services.submission import SubmitMessage, Submitter
-from appliance.web.admin import compose_parts, message_bulk, message_export, message_parts
+from appliance.web.admin import compose_parts, message_bulk, message_export, message_parts, once
 from appliance.web.admin.message_detail import detail_page
 from appliance.web.admin.message_filters import MessageFilters
 from appliance.web.admin.notices import notice
@@ -22,6 +24,7 @@ PAGE = 50
 MOST_OFFERED = 200  # templates and keys in a list to choose from
 
 blueprint.add_url_rule("/export.csv", view_func=message_export.export)
+blueprint.add_url_rule("/count", view_func=message_bulk.total)
 blueprint.add_url_rule("/bulk", view_func=message_bulk.review)
 blueprint.add_url_rule("/bulk", view_func=message_bulk.start, methods=["POST"])
 blueprint.add_url_rule("/<message_id>/html", view_func=message_parts.html)
@@ -31,15 +34,18 @@ blueprint.add_url_rule("/<message_id>/attachments/<int:number>", view_func=messa
 
 
 @blueprint.get("")
-def index() -> str:
+def index() -> Any:
     filters, trail = MessageFilters.of(request.args, web().zone), Trail.of_request()
     with web().read() as session:
-        page = messages.page(session, filters.query(), before=trail.before, limit=PAGE)
+        if filters.wrong:
+            page = messages.Page((), {}, None)
+        else:
+            page = messages.page(session, filters.query(), before=trail.before, limit=PAGE)
         senders = accounts.by_priority(session)
         tried = messages.last_accounts(session, (one.id for one in page.items))
         keys, _ = access.api_key_page(session, limit=MOST_OFFERED)
         offered, _ = templates.page(session, limit=MOST_OFFERED)
-    return render_template(
+    shown = render_template(
         "messages.html",
         page=page,
         filters=filters,
@@ -52,11 +58,12 @@ def index() -> str:
         reasons=[str(reason) for reason in Reason],
         actions=[str(action) for action in (SetAction.RETRY, SetAction.RELEASE, SetAction.CANCEL, SetAction.DELETE)],
     )
+    return shown, HTTPStatus.UNPROCESSABLE_ENTITY if filters.wrong else HTTPStatus.OK
 
 
 @blueprint.post("/test")
 def send_test() -> Any:
-    """Goes the way of every message, so it shows whether that way is clear."""
+    """Goes the way of every message, so it shows whether that way is clear. A double click sends one."""
     try:
         recipient = compose_parts.address(request.form.get("to", ""))
     except ValueError as error:
@@ -69,7 +76,11 @@ def send_test() -> Any:
         html=render_template("mail/test.html"),
         tags=("test",),
     )
-    accepted = web().services.submission.submit(command, Submitter(None, g.request_id))
+    try:
+        accepted = web().services.submission.submit(command, Submitter(None, g.request_id), once.given() or None)
+    except IdempotencyKeyReused:
+        notice("test_refused", reason=_("this form has sent one already, to another address. Send again."))
+        return redirect(url_for(".index"))
     return redirect(url_for(".show", message_id=accepted.id))
 
 

@@ -8,6 +8,7 @@ from http import HTTPStatus
 from flask import Blueprint, Flask, abort, request
 from flask_wtf.csrf import CSRFProtect
 
+from appliance.program import PROGRAM
 from appliance.services.sign_in_throttle import SignInThrottle
 from appliance.web import assets, flower_proxy, security
 from appliance.web.admin import (
@@ -31,8 +32,10 @@ from appliance.web.admin import (
     mailbox,
     messages,
     navigation,
+    once,
     place_form,
     profile,
+    renewal,
     retention,
     schedules,
     settings,
@@ -83,11 +86,12 @@ def register(app: Flask) -> None:
     security.register(app)
     identity.register(app)
     _refuse_forged_forms(app)
-    for part in (assets, languages, navigation, filters, error_pages):
+    for part in (assets, languages, navigation, filters, once, error_pages):
         part.register(app)
     app.add_template_global(box.pause_in_force, "box_pause")
     app.add_template_global(wizard.progress_to_show, "first_run_progress")
-    app.add_template_global(place_form.waits_for_restart, "place_waits")
+    app.add_template_global(place_form.waiting_zone)
+    app.jinja_env.globals["program"] = PROGRAM
     for page in OPEN:
         app.register_blueprint(page.blueprint)
     app.register_blueprint(_admin())
@@ -132,4 +136,6 @@ def _refuse_forged_forms(app: Flask) -> None:
 def begin(app: Flask) -> None:
     compose.begin(app)
     counting.begin(app)
+    once.begin(app)
+    renewal.begin(app)
     app.extensions["postroom_sign_in_throttle"] = SignInThrottle()

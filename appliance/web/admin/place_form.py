@@ -2,6 +2,7 @@
 
 import zoneinfo
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 
 from flask import request
@@ -44,12 +45,17 @@ def fixed() -> Mapping[str, str]:
     return {key: source for key, source in sources.items() if source != SOURCE}
 
 
-def waits_for_restart() -> bool:
-    """Whether something was chosen that is not in force yet."""
-    in_force, chosen, there = web().settings.appliance, web().services.place.chosen(), fixed()
-    return any(
-        getattr(in_force, key) != getattr(chosen, key) for _section, key in (TIMEZONE, PUBLIC_URL) if key not in there
-    )
+@dataclass(frozen=True, slots=True)
+class WaitingZone:
+    in_force: str
+    chosen: str
+
+
+def waiting_zone() -> WaitingZone | None:
+    """The time zone that was chosen, while another one is in force."""
+    place = web().services.place
+    now, then = place.in_force().timezone, place.chosen().timezone
+    return None if now == then or "timezone" in fixed() else WaitingZone(now, then)
 
 
 def zones(current: str | None) -> Mapping[str, list[str]]:

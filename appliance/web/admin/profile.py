@@ -1,5 +1,6 @@
 """/profile: what is a person's own: password, second factor, sessions."""
 
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -17,7 +18,7 @@ from appliance.services.known_keys import network_of
 from appliance.services.second_factor import SecondFactor
 from appliance.services.sign_in_throttle import SignInThrottle
 from appliance.services.users import LONGEST_PASSWORD, SHORTEST_PASSWORD
-from appliance.web.admin import device, identity
+from appliance.web.admin import device, identity, renewal
 from appliance.web.admin.form import Form
 from appliance.web.admin.notices import notice
 from appliance.web.admin.rights import for_everybody
@@ -62,21 +63,15 @@ def password() -> str:
 @for_everybody
 def change_password() -> Any:
     form = PasswordForm()
-    try:
-        if not form.validate():
-            return _password_page(form), HTTPStatus.UNPROCESSABLE_ENTITY
-        _slow_down_guessing()
-        web().services.own_password.change(
-            current_user.id,
-            form.current.data[:LONGEST_PASSWORD],
-            form.new.data,
-            session_id=current_user.presence.session_id,
-        )
-    except InvalidInput as error:
-        form.blame(error)
-        return _password_page(form), HTTPStatus.UNPROCESSABLE_ENTITY
-    _throttle().accepted(_network(), current_user.name, current_user.id)
-    identity.renew()
+    with renewal.one_at_a_time():
+        if identity.renewed_before() is None:
+            try:
+                if not form.validate():
+                    return _password_page(form), HTTPStatus.UNPROCESSABLE_ENTITY
+                _change_password(form)
+            except InvalidInput as error:
+                form.blame(error)
+                return _password_page(form), HTTPStatus.UNPROCESSABLE_ENTITY
     notice("password_changed")
     return redirect(url_for(".show"))
 
@@ -91,32 +86,38 @@ def second_factor() -> Any:
 @blueprint.post("/second-factor")
 @for_everybody
 def confirm_second_factor() -> Any:
-    """The recovery codes are shown in this answer and never again."""
+    """The recovery codes are shown in this answer and never again, but to who sends the same form twice."""
     form = CodeForm()
-    try:
-        if not form.validate():
+    with renewal.one_at_a_time():
+        before = identity.renewed_before()
+        if before is not None:
+            return _codes_page(before.shown)
+        try:
+            if not form.validate():
+                return _second_factor_page(form), HTTPStatus.UNPROCESSABLE_ENTITY
+            _prove_password()  # else whoever finds an open browser could shut its owner out
+            codes = web().services.second_factor.confirm(current_user.id, form.code.data)
+        except InvalidInput as error:
+            form.blame(error)
             return _second_factor_page(form), HTTPStatus.UNPROCESSABLE_ENTITY
-        _prove_password()  # else whoever finds an open browser could shut its owner out
-        codes = web().services.second_factor.confirm(current_user.id, form.code.data)
-    except InvalidInput as error:
-        form.blame(error)
-        return _second_factor_page(form), HTTPStatus.UNPROCESSABLE_ENTITY
-    except WrongState as error:
-        notice("wrong_state", reason=str(error))
-        return redirect(url_for(".show"))
-    identity.renew()
-    return render_template("recovery_codes.html", codes=codes, is_new=True)
+        except WrongState as error:
+            notice("wrong_state", reason=str(error))
+            return redirect(url_for(".show"))
+        identity.renew(codes)
+    return _codes_page(codes)
 
 
 @blueprint.post("/second-factor/remove")
 @for_everybody
 def remove_second_factor() -> Any:
-    try:
-        _prove_password()
-    except InvalidInput as error:
-        return _page(refused="remove", reason=error.errors[0].message), HTTPStatus.UNPROCESSABLE_ENTITY
-    web().services.second_factor.remove(current_user.id)
-    identity.renew()
+    with renewal.one_at_a_time():
+        if identity.renewed_before() is None:
+            try:
+                _prove_password()
+            except InvalidInput as error:
+                return _page(refused="remove", reason=error.errors[0].message), HTTPStatus.UNPROCESSABLE_ENTITY
+            web().services.second_factor.remove(current_user.id)
+            identity.renew()
     notice("second_factor_removed")
     return redirect(url_for(".show"))
 
@@ -175,6 +176,19 @@ def _page(**facts: Any) -> str:
     )
 
 
+def _change_password(form: PasswordForm) -> None:
+    """Raises InvalidInput."""
+    _slow_down_guessing()
+    web().services.own_password.change(
+        current_user.id,
+        form.current.data[:LONGEST_PASSWORD],
+        form.new.data,
+        session_id=current_user.presence.session_id,
+    )
+    _throttle().accepted(_network(), current_user.name, current_user.id)
+    identity.renew()
+
+
 def _password_page(form: PasswordForm) -> str:
     return render_template("password.html", form=form, forced=current_user.presence.must_change_password)
 
@@ -185,6 +199,10 @@ def _second_factor_page(form: CodeForm) -> str:
     grouped = " ".join(secret[start : start + 4] for start in range(0, len(secret), 4))
     image = picture.svg_data_uri(scale=MODULE_PIXELS, dark="#000", light="#fff", border=4)
     return render_template("second_factor.html", form=form, secret=grouped, image=image)
+
+
+def _codes_page(codes: Sequence[str]) -> str:
+    return render_template("recovery_codes.html", codes=codes, is_new=True)
 
 
 def _prove_password() -> None:

@@ -14,6 +14,7 @@ from wtforms.validators import InputRequired
 
 from appliance.db.models import User
 from appliance.db.queries import access
+from appliance.errors import StorageUnavailable
 from appliance.services.known_keys import network_of
 from appliance.services.sign_in_throttle import SignInThrottle
 from appliance.services.users import LONGEST_NAME, LONGEST_PASSWORD
@@ -88,7 +89,11 @@ def submit_code() -> Any:
     if wait := _throttle().admit_code(_network(), user.id, known):
         log.warning("second factor refused: too many tries", user=user.name, address=request.remote_addr)
         return _too_fast(_code_page, form, wait)
-    if not web().services.second_factor.accepts(user, form.code.data[:LONGEST_CODE]):
+    try:
+        accepted = web().services.second_factor.accepts(user, form.code.data[:LONGEST_CODE])
+    except StorageUnavailable as error:
+        return _code_page(form, HTTPStatus.SERVICE_UNAVAILABLE, unkept=str(error))
+    if not accepted:
         log.warning("second factor failed", user=user.name, address=request.remote_addr)
         _throttle().refused_code(_network())
         web().services.users.note_wrong_code(user)

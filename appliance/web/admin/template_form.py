@@ -11,6 +11,7 @@ from wtforms import Form as Part
 from wtforms.validators import InputRequired
 
 from appliance.errors import FieldError, InvalidInput
+from appliance.language import gettext
 from appliance.services.template_form import Source, TemplateForm, canonical_locale
 from appliance.services.template_variables import Variable, VariableType
 from appliance.web.admin.form import Form, stripped
@@ -65,10 +66,12 @@ class TemplatePageForm(Form):
             self.locales.append_entry({"locale": locale, **parts})
 
     def add_empty_rows(self) -> None:
-        """Room for more; rows that stay empty are left out."""
-        for _row in range(EMPTY_ROWS):
+        """Room for more, counting what a form that comes back has empty; rows that stay empty are left out."""
+        empty = len(self.variables) - len(self._variable_rows())
+        for _row in range(EMPTY_ROWS - empty):
             self.variables.append_entry()
-        self.locales.append_entry()
+        if len(self.locales) == len(self._locale_blocks()):
+            self.locales.append_entry()
 
     def template(self) -> TemplateForm:
         """Raises InvalidInput where a default or an example is not of its type."""
@@ -134,7 +137,8 @@ def _variable(data: Mapping[str, Any], index: int, errors: list[FieldError]) -> 
         try:
             values[name] = value_of(data[name], data["type"])
         except ValueError:
-            errors.append(FieldError(f"variables[{index}].{name}", f"Write it as JSON: {_WRITTEN[data['type']]}."))
+            remedy = gettext("Write it as JSON: %(example)s.", example=_WRITTEN[data["type"]])
+            errors.append(FieldError(f"variables[{index}].{name}", remedy))
     return Variable(
         data["name"] or "",
         data["type"],

@@ -9,6 +9,7 @@ from flask import request
 from appliance.db.models import Template, TemplateVersion
 from appliance.db.queries import templates
 from appliance.errors import FieldError, InvalidInput, NotFound
+from appliance.language import gettext
 from appliance.services.template_variables import Variable, examples_of
 from appliance.web.admin.template_form import text_of, value_of
 from appliance.web.context import web
@@ -65,7 +66,8 @@ def _from_fields(variables: list[Variable], values: Mapping[str, str]) -> dict[s
         try:
             value = value_of(text, one.type)
         except ValueError:
-            errors.append(FieldError(f"variables.{one.name}", f"This is no value of the type {one.type}."))
+            remedy = gettext("This is no value of the type %(type)s.", type=one.type)
+            errors.append(FieldError(f"variables.{one.name}", remedy))
             continue
         if value is not None:
             made[one.name] = value
@@ -81,10 +83,16 @@ def _from_json(text: str) -> dict[str, Any] | None:
         return None
     try:
         if len(text) > LONGEST_VARIABLES:
-            raise ValueError(f"they have {len(text)} characters; a preview here takes {LONGEST_VARIABLES}")
+            raise ValueError(
+                gettext(
+                    "they have %(count)s characters; a preview here takes %(most)s",
+                    count=len(text),
+                    most=LONGEST_VARIABLES,
+                )
+            )
         values = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise InvalidInput([FieldError("variables", f"This is not JSON: {error}.")]) from error
+        raise InvalidInput([FieldError("variables", gettext("This is not JSON: %(reason)s.", reason=error))]) from error
     if not isinstance(values, dict):
-        raise InvalidInput([FieldError("variables", 'Write a JSON object: {"name": "Ann"}.')])
+        raise InvalidInput([FieldError("variables", gettext('Write a JSON object: {"name": "Ann"}.'))])
     return values

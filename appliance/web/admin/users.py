@@ -14,11 +14,18 @@ from appliance.db.queries import access
 from appliance.errors import Conflict, FieldError, InvalidInput, NotFound, WrongState
 from appliance.services import passwords
 from appliance.services.permission import Role
+from appliance.web.admin import once
 from appliance.web.admin.form import Form
 from appliance.web.admin.notices import notice
 from appliance.web.context import web
 
 blueprint = Blueprint("users", __name__, url_prefix="/users")
+
+
+_MADE_ALREADY = _(
+    "This form has added its user already. If you have not seen the password, open the user and reset it; to add "
+    "another one, press the button once more."
+)
 
 
 class NewUserForm(Form):
@@ -54,6 +61,9 @@ def create() -> Any:
     try:
         if not form.validate():
             return _again(form)
+        if not once.is_first():
+            form.form_errors.append(_MADE_ALREADY)
+            return _again(form, HTTPStatus.CONFLICT)
         user_id = web().services.users.create(form.name.data, password, form.role.data, must_change_password=True)
     except InvalidInput as error:
         form.blame(error)
@@ -72,8 +82,15 @@ def show(user_id: str) -> str:
     user = _user(user_id)
     with web().read() as session:
         sessions = access.sessions_of(session, user_id)
-    form = RoleForm(role=user.role)
-    return render_template("user.html", user=user, sessions=sessions, form=form, is_me=user.id == current_user.id)
+        is_last = access.administrators(session) == {user_id}
+    return render_template(
+        "user.html",
+        user=user,
+        sessions=sessions,
+        form=RoleForm(role=user.role),
+        is_me=user.id == current_user.id,
+        is_last=is_last,
+    )
 
 
 @blueprint.post("/<user_id>/role")
@@ -131,8 +148,8 @@ def _password_page(user: User, password: str) -> str:
     return render_template("user_password.html", user=user, password=password)
 
 
-def _again(form: NewUserForm) -> Any:
-    return render_template("user_form.html", form=form), HTTPStatus.UNPROCESSABLE_ENTITY
+def _again(form: NewUserForm, status: HTTPStatus = HTTPStatus.UNPROCESSABLE_ENTITY) -> Any:
+    return render_template("user_form.html", form=form), status
 
 
 def _user(user_id: str) -> User:

@@ -15,6 +15,7 @@ from appliance.db.models import WebhookDelivery, WebhookEndpoint
 from appliance.db.queries import access, webhooks
 from appliance.errors import InvalidInput, NotFound, WrongState
 from appliance.services.webhook_form import SUBSCRIBABLE, EndpointForm
+from appliance.web.admin import once
 from appliance.web.admin.form import Form, stripped
 from appliance.web.admin.notices import notice
 from appliance.web.api import webhook_representations
@@ -25,6 +26,11 @@ blueprint = Blueprint("webhooks", __name__, url_prefix="/webhooks")
 PAGE = 50
 REPLAY_HOURS = {"1": 1, "24": 24, "720": 720}
 STATES = ("pending", "delivered", "failed")
+
+_MADE_ALREADY = _(
+    "This form has added an endpoint already: it stands in the list of webhooks, where it can be given a new secret. "
+    "Press Add again to add one more."
+)
 
 
 class WebhookForm(Form):
@@ -68,6 +74,9 @@ def create() -> Any:
     try:
         if not form.validate():
             return _form_page(form), HTTPStatus.UNPROCESSABLE_ENTITY
+        if not once.is_first():
+            form.form_errors.append(_MADE_ALREADY)
+            return _form_page(form), HTTPStatus.CONFLICT
         made = web().services.webhook_endpoints.create(EndpointForm(**form.values()))
     except InvalidInput as error:
         form.blame(error)
@@ -125,8 +134,11 @@ def delete(webhook_id: str) -> Any:
 
 
 @blueprint.post("/<webhook_id>/rotate-secret")
-def rotate_secret(webhook_id: str) -> str:
-    """Shown in this answer and never again."""
+def rotate_secret(webhook_id: str) -> Any:
+    """Shown in this answer and never again. A second press would take away the old one at once."""
+    if not once.is_first():
+        notice("webhook_secret_replaced")
+        return _back(webhook_id)
     return _secret_page(webhook_id, web().services.webhook_endpoints.replace_secret(webhook_id).secret, created=False)
 
 

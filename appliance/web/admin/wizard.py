@@ -8,18 +8,19 @@ from flask_babel import lazy_gettext as _
 from wtforms import StringField
 from wtforms.validators import InputRequired
 
+from appliance.db.models.delivery_attempt import AttemptOutcome
 from appliance.db.models.message import UNFINISHED, MessageStatus
 from appliance.db.models.sender_account import BUILT_IN_MAILBOX_ID
 from appliance.db.queries import accounts
-from appliance.errors import InvalidInput, NotFound
-from appliance.services import intake, provider_presets
+from appliance.errors import IdempotencyKeyReused, InvalidInput, LimitReached, NotFound, Unavailable
+from appliance.services import account_advice, intake, provider_presets
 from appliance.services.account_trials import TrialState
 from appliance.services.explanation import explain
 from appliance.services.first_run import Progress, Step
 from appliance.services.permission import Permission, may
 from appliance.services.sender_accounts import AccountForm
 from appliance.services.submission import SubmitMessage, Submitter
-from appliance.web.admin import account_form, curl_command, message_parts, place_form
+from appliance.web.admin import account_form, curl_command, message_parts, once, place_form
 from appliance.web.admin.account_form import SenderAccountForm
 from appliance.web.admin.form import Form, stripped
 from appliance.web.admin.notices import notice
@@ -84,8 +85,8 @@ def choose_place() -> Any:
         form.blame(error)
         return _place_page(form), HTTPStatus.UNPROCESSABLE_ENTITY
     web().services.first_run.finish(Step.PLACE)
-    notice("place_saved" if place_form.waits_for_restart() else "place_same")
-    return redirect(url_for(".account"))
+    notice("place_waits" if place_form.waiting_zone() else "place_saved")
+    return redirect(url_for("admin.settings.index" if progress_to_show() is None else ".account"))
 
 
 @blueprint.get("/account")
@@ -105,7 +106,7 @@ def try_account() -> Any:
         values = form.values() | {"transport": "smtp", "active": True, "priority": 0}
         if preset.asks_for_address and not values["username"]:
             values["username"] = values["email"]
-        trial_id = web().services.account_trials.begin(AccountForm(**values))
+        trial_id = web().services.account_trials.begin(AccountForm(**values), once.given())
     except InvalidInput as error:
         form.blame(error)
         return _account_page(form, preset), HTTPStatus.UNPROCESSABLE_ENTITY
@@ -119,9 +120,13 @@ def trial(trial_id: str) -> Any:
     except NotFound:
         notice("attempt_gone")
         return redirect(url_for(".account"))
-    preset = provider_presets.of_host(found.form.host)
     return _page(
-        "wizard_trial.html", Step.ACCOUNT, trial=found, preset=preset, running=found.state is TrialState.RUNNING
+        "wizard_trial.html",
+        Step.ACCOUNT,
+        trial=found,
+        preset=provider_presets.of_host(found.form.host),
+        advice=account_advice.advice(found.reason),
+        running=found.state is TrialState.RUNNING,
     )
 
 
@@ -148,11 +153,20 @@ def make_key() -> Any:
     try:
         if not form.validate():
             return _page("wizard_key.html", Step.KEY, form=form), HTTPStatus.UNPROCESSABLE_ENTITY
+        if not once.is_first():
+            form.form_errors.append(
+                _("This form has made its key already. To make another one, press the button again.")
+            )
+            return _page("wizard_key.html", Step.KEY, form=form), HTTPStatus.CONFLICT
         made = web().services.api_keys.create(form.name.data, SCOPES)
     except InvalidInput as error:
         form.blame(error)
         return _page("wizard_key.html", Step.KEY, form=form), HTTPStatus.UNPROCESSABLE_ENTITY
-    return _page("wizard_key_made.html", Step.KEY, made=made, command=curl_command.of(made)), HTTPStatus.CREATED
+    command, here = curl_command.of(made), request.host_url.rstrip("/")
+    reached_otherwise = here if here not in command else ""
+    return _page(
+        "wizard_key_made.html", Step.KEY, made=made, command=command, here=reached_otherwise
+    ), HTTPStatus.CREATED
 
 
 @blueprint.get("/message")
@@ -162,22 +176,22 @@ def message() -> str:
 
 @blueprint.post("/message")
 def send_message() -> Any:
+    """A double click sends once: the form's token is the idempotency key."""
     form = RecipientForm()
     if not form.validate():
         return _message_page(form), HTTPStatus.UNPROCESSABLE_ENTITY
     try:
-        recipient = intake.address(form.to.data)
+        command = _first_message(form.to.data)
+        accepted = web().services.submission.submit(command, Submitter(None, g.request_id), once.given() or None)
     except ValueError as error:
         form.to.errors = [str(error)]
         return _message_page(form), HTTPStatus.UNPROCESSABLE_ENTITY
-    command = SubmitMessage(
-        to=(recipient,),
-        subject=render_template("mail/test_subject.txt").strip(),
-        text=render_template("mail/test.txt"),
-        html=render_template("mail/test.html"),
-        tags=("test",),
-    )
-    accepted = web().services.submission.submit(command, Submitter(None, g.request_id))
+    except IdempotencyKeyReused:
+        form.form_errors.append(_("This form has sent a message to another address. Send again to send this one too."))
+        return _message_page(form), HTTPStatus.CONFLICT
+    except (LimitReached, Unavailable) as error:
+        form.form_errors.append(str(error))
+        return _message_page(form), HTTPStatus.SERVICE_UNAVAILABLE
     web().services.first_run.finish(Step.MESSAGE)
     return redirect(url_for(".watch", message_id=accepted.id))
 
@@ -185,16 +199,31 @@ def send_message() -> Any:
 @blueprint.get("/message/<message_id>")
 def watch(message_id: str) -> str:
     detail = message_parts.detail(message_id)
-    found = detail.message
+    found, last = detail.message, next(iter(detail.attempts[-1:]), None)
+    under_way = found.status in UNFINISHED
+    failing = last if last is not None and last.outcome == AttemptOutcome.ACCOUNT_ERROR else None
     return _page(
         "wizard_watch.html",
         Step.MESSAGE,
         message=found,
         detail=detail,
         explanation=explain(scene(detail)),
-        in_mailbox=any(one.account_id == BUILT_IN_MAILBOX_ID for one in detail.attempts[-1:]),
-        under_way=found.status in UNFINISHED,
+        in_mailbox=last is not None and last.account_id == BUILT_IN_MAILBOX_ID,
+        troubled=found.status in (MessageStatus.DEFERRED, MessageStatus.HELD),
+        account_in_trouble=failing.account_id if failing is not None and under_way else "",
+        under_way=under_way,
         arrived=found.status == MessageStatus.SENT,
+    )
+
+
+def _first_message(to: str) -> SubmitMessage:
+    """Raises ValueError: it is no address."""
+    return SubmitMessage(
+        to=(intake.address(to),),
+        subject=render_template("mail/test_subject.txt").strip(),
+        text=render_template("mail/test.txt"),
+        html=render_template("mail/test.html"),
+        tags=("test",),
     )
 
 
@@ -214,7 +243,6 @@ def _place_page(form: place_form.PlaceForm) -> str:
         Step.PLACE,
         form=form,
         fixed=place_form.fixed(),
-        waits=place_form.waits_for_restart(),
         zones=place_form.zones(form.timezone.data),
     )
 

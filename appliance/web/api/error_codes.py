@@ -1,13 +1,12 @@
 """Every code that an error of the API can carry: a closed list, and the source of the pages under /docs/errors/.
 
-A code stays what it is for ever: programs decide by it. The words around it may change.
+A code stays what it is for ever: programs decide by it. The words around it may change. Programs read them in English,
+people in their own language (web/error_docs.py).
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
-
-from appliance.program import PROGRAM
 
 DOCS = "/docs/errors"
 
@@ -47,8 +46,8 @@ UNAUTHENTICATED = ErrorCode(
     HTTPStatus.UNAUTHORIZED,
     "No valid API key",
     "There is no Authorization header, or its key is unknown, expired, disabled or revoked.",
-    "Send the header Authorization: Bearer <key>. Keys are made under API keys, or by "
-    f"`{PROGRAM} apikey create --name my-program --scopes send,read`.",
+    "Send the header Authorization: Bearer <key>. Keys are made under API keys, or on the box by the command "
+    "`apikey create --name my-program --scopes send,read` of run.py.",
 )
 FORBIDDEN = ErrorCode(
     "forbidden",
@@ -180,7 +179,7 @@ STORAGE_UNAVAILABLE = ErrorCode(
     "The database takes nothing now",
     "A write could not be made durable: the disk is full, or the database is locked, read-only or unreachable.",
     "Nothing was accepted, so repeat the request after Retry-After seconds. Whoever runs the appliance should look at "
-    f"disk space: `{PROGRAM} check`.",
+    "disk space; the command `check` of run.py says what is wrong.",
 )
 QUEUE_FULL = ErrorCode(
     "queue_full",

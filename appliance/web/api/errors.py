@@ -31,6 +31,8 @@ from appliance.errors import (
     Unavailable,
     WrongState,
 )
+from appliance.language import gettext
+from appliance.sentences import kept
 from appliance.web.api import error_codes, limits
 from appliance.web.api.error_codes import ErrorCode
 from appliance.web.api.field_errors import are_too_many, field_errors
@@ -80,7 +82,7 @@ _HTTP_CODES: Mapping[int, tuple[ErrorCode, str]] = {
     ),
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: (
         error_codes.REQUEST_TOO_LARGE,
-        "The request is larger than this appliance takes ([web] max_request_mb).",
+        kept("The request is larger than this appliance takes ([web] max_request_mb)."),
     ),
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE: (
         error_codes.UNSUPPORTED_MEDIA_TYPE,
@@ -141,7 +143,7 @@ def _of_appliance(error: ApplianceError) -> Response:
     if code is None:
         return _unexpected(error)
     errors = error.errors if isinstance(error, InvalidInput) else ()
-    detail = DETAILS.get(code, str(error)) if errors else str(error)
+    detail = gettext(DETAILS[code]) if errors and code in DETAILS else str(error)
     headers = limits.reached(error) if isinstance(error, LimitReached) else _HEADERS.get(code.status)
     return problem(code, detail, errors, headers=headers)
 
@@ -152,7 +154,7 @@ def _of_http(error: HTTPException) -> Any:
         return error
     usual = error_codes.BAD_REQUEST if status < HTTPStatus.INTERNAL_SERVER_ERROR else error_codes.INTERNAL_ERROR
     code, detail = _HTTP_CODES.get(status, (usual, error.description or status.phrase))
-    return problem(code, detail, status=status, headers=_named_by(error))
+    return problem(code, gettext(detail), status=status, headers=_named_by(error))
 
 
 def _named_by(error: HTTPException) -> dict[str, str]:
@@ -166,8 +168,8 @@ def _unexpected(error: Exception) -> Response:
 
 
 DETAILS: Mapping[ErrorCode, str] = {
-    error_codes.INVALID_FIELDS: "Some fields are not right; see errors.",
-    error_codes.NOT_ALLOWED: "This API key may not do that; errors says what it may.",
+    error_codes.INVALID_FIELDS: kept("Some fields are not right; see errors."),
+    error_codes.NOT_ALLOWED: kept("This API key may not do that; errors says what it may."),
 }
 
 _HEADERS: Mapping[HTTPStatus, Mapping[str, str]] = {

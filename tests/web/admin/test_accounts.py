@@ -1,6 +1,7 @@
 """Sender accounts, set up by a person."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -10,10 +11,11 @@ from appliance.bootstrap import Core
 from appliance.clock import utc_now
 from appliance.db.models import AccountDay, SenderAccount, User
 from appliance.db.queries import accounts
+from appliance.services import provider_presets
 from appliance.services.permission import Role
 from appliance.services.sender_accounts import AccountForm
 from tests.smtp_sink import SmtpSink
-from tests.web.conftest import submit
+from tests.web.conftest import filled_in, submit
 
 FORM = {
     "name": "Relay",
@@ -134,8 +136,46 @@ def test_a_test_that_fails_says_why(alice: FlaskClient, core: Core) -> None:
 
     page = submit(alice, f"/accounts/{account_id}/test", {}).text
 
-    assert "It does not work" in page
+    assert "That did not work." in page
     assert "Cannot connect" in page
+    assert "many block port 25" in page
+    assert "Nothing: there was no connection." in page
+
+
+def test_a_test_whose_login_is_refused_says_what_this_provider_takes(
+    alice: FlaskClient, core: Core, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the trial of the first run does."""
+    gmail = provider_presets.by_key("gmail")
+    monkeypatch.setattr(provider_presets, "PRESETS", (replace(gmail, host="127.0.0.1"), *provider_presets.PRESETS))
+    with SmtpSink(users={"shop": "right"}) as sink:
+        form = AccountForm(
+            "Relay",
+            "a@example.com",
+            host="127.0.0.1",
+            port=sink.port,
+            security="none",
+            username="shop",
+            password="wrong",
+        )
+        account_id = core.services.sender_accounts.create(form)
+
+        page = submit(alice, f"/accounts/{account_id}/test", {}).text
+
+    assert "535" in page
+    assert "An app password of 16 letters" in page
+    assert "https://myaccount.google.com/apppasswords" in page
+    assert f'href="/accounts/{account_id}/edit">Change the details' in page
+
+
+def test_an_account_that_is_added_twice_is_there_once(alice: FlaskClient, core: Core) -> None:
+    form = filled_in(alice, "/accounts/new", FORM)
+
+    for _ in range(2):
+        assert alice.post("/accounts/new", data=form).status_code == 302
+
+    with core.database.read() as session:
+        assert [one.name for one in accounts.by_priority(session) if one.transport == "smtp"] == ["Relay"]
 
 
 def test_a_test_to_no_address_says_so(alice: FlaskClient, relay: str) -> None:
@@ -174,6 +214,13 @@ def test_a_preset_fills_the_form_without_a_script(alice: FlaskClient) -> None:
     assert 'value="587"' in page
     assert 'href="/accounts/new?preset=gmail" aria-current="true"' in page
     assert "An app password of 16 letters" in page
+
+
+@pytest.mark.parametrize("path", ["/accounts/new?preset=163", "/welcome/account?preset=163"])
+def test_a_daily_limit_of_a_preset_is_called_a_suggestion(alice: FlaskClient, path: str) -> None:
+    page = alice.get(path).text
+
+    assert "a suggestion to begin with: what you may send depends on your plan, so check it there." in page.lower()
 
 
 def test_a_preset_that_there_is_not_is_a_server_of_ones_own(alice: FlaskClient) -> None:

@@ -9,10 +9,12 @@ from pydantic import SecretStr
 from appliance.bootstrap import Core
 from appliance.clock import utc_now
 from appliance.config.settings import Settings
-from appliance.db.models import Alert
+from appliance.db.models import Alert, Suppression
 from appliance.db.models.alert import AlertKind
 from appliance.db.models.base import insert_rows
+from appliance.db.models.suppression import SuppressionSource
 from appliance.db.types import new_id
+from appliance.services.suppression_entry import Entry
 from tests.services.test_alert_words import FACTS
 from tests.web.conftest import submit
 
@@ -22,7 +24,7 @@ SECRET = "a-secret-token"
 @pytest.fixture
 def settings(settings: Settings) -> Settings:
     alerts = settings.alerts.model_copy(
-        update={"urls": SecretStr(f"nothing://{SECRET}"), "email": ("ann@example.com",)}
+        update={"urls": SecretStr(f"nothing://{SECRET} {SECRET}"), "email": ("ann@example.com",), "raise_seconds": 0.0}
     )
     return settings.model_copy(update={"alerts": alerts})
 
@@ -51,6 +53,16 @@ def test_each_kind_is_shown_with_its_remedy_and_where_to_mend_it(alice: FlaskCli
         assert f'href="{path}"' in page
 
 
+def test_an_address_that_alerts_do_not_reach_is_shown_on_the_overview(alice: FlaskClient, core: Core) -> None:
+    row = Entry("ann@example.com", "it bounced").row(SuppressionSource.REFUSAL, utc_now())
+    core.database.write(lambda session: insert_rows(session, Suppression, row))
+
+    core.services.alerts.look()
+
+    assert "E-mails of alerts do not reach ann@example.com (it bounced)." in alice.get("/").text
+    assert 'href="/suppressions?q=ann@example.com"' in alice.get("/alerts").text
+
+
 def test_what_is_over_stands_below_with_its_time(alice: FlaskClient, core: Core) -> None:
     for number in range(52):
         add(core, AlertKind.DISK, cleared_at=utc_now() - timedelta(minutes=number))
@@ -66,6 +78,6 @@ def test_a_test_says_what_became_of_each_way_and_no_secret(alice: FlaskClient) -
 
     assert answer.status_code == 200
     assert "no sender account can send now." in answer.text
-    assert "Not taken by nothing://…" in answer.text
+    assert "Not taken by nothing://…, …." in answer.text
     assert SECRET not in answer.text
     assert "alerts.tested" in alice.get("/audit").text

@@ -24,6 +24,16 @@ def test_without_any_the_page_says_how_to_get_some(alice: FlaskClient) -> None:
     assert 'aria-current="page">Attachments' in page
 
 
+def test_above_a_list_stands_a_way_to_the_form_below(alice: FlaskClient, core: Core) -> None:
+    assert 'href="#upload-title"' not in alice.get(PAGE).text
+
+    upload(core)
+
+    page = alice.get(PAGE).text
+    assert 'href="#upload-title"' in page
+    assert 'id="upload-title"' in page
+
+
 def test_a_file_is_uploaded_and_fetched_again(alice: FlaskClient) -> None:
     answer = submit(alice, PAGE, {"file": (BytesIO(b"What we agreed on."), "terms.txt")}, form_at=PAGE)
 
@@ -51,11 +61,16 @@ def test_what_is_refused_says_why(alice: FlaskClient, fields: dict[str, object],
     assert words in answer.text.partition("file-error")[2]
 
 
-def test_it_says_how_many_messages_have_it(alice: FlaskClient, core: Core) -> None:
+def test_it_says_how_many_messages_have_that_content(alice: FlaskClient, core: Core) -> None:
+    """A message keeps the file, not the upload that it was named by: a second upload of it stands for both."""
     file = core.services.attachments.named(upload(core), None, "attachments[0]", None)
     core.services.submission.submit(submit_message(attachments=(file,)), Submitter(None))
+    upload(core, "the same.txt")
 
-    assert 'data-label="In messages:">1</td>' in alice.get(PAGE).text
+    page = alice.get(PAGE).text
+
+    assert page.count('data-label="Messages with this content:">1</td>') == 2
+    assert "Messages with this content</th>" in page
 
 
 def test_deleting_takes_it_off_the_list_and_twice_is_harmless(alice: FlaskClient, core: Core) -> None:

@@ -36,7 +36,7 @@ def test_a_change_is_told_with_who_and_where(alice: FlaskClient, core: Core) -> 
     assert "192.0.2.7" in page
     detail = alice.get(f"/audit/{entry}").text
     assert "A &lt;b&gt;program&lt;/b&gt;" in detail
-    assert '<dd>["send"]</dd>' in detail
+    assert "<dt>Scopes</dt><dd>send</dd>" in detail
     assert 'href="/logs?request_id=req_bob"' in detail
 
 

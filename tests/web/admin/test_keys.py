@@ -52,6 +52,27 @@ def test_the_command_sends_a_message_as_it_stands(alice: FlaskClient, app: Flask
     assert app.test_client().post(path, headers=headers, data=words[-1]).status_code == 202
 
 
+def test_a_second_press_makes_no_second_key(alice: FlaskClient, core: Core) -> None:
+    pressed = FORM | {"once": "token of the form"}
+
+    first = submit(alice, "/keys", pressed, form_at="/keys")
+    second = submit(alice, "/keys", pressed, form_at="/keys")
+
+    assert (first.status_code, second.status_code) == (201, 409)
+    assert "This form has made a key already." in second.text
+    assert 'name="name" required type="text" value="shop"' in second.text
+    assert only_key(core).name == "shop"
+
+
+def test_a_form_with_a_mistake_can_be_sent_again(alice: FlaskClient) -> None:
+    refused = submit(alice, "/keys", {"name": "shop", "once": "token of the form"}, form_at="/keys")
+    token = re.search(r'name="once" value="([^"]+)"', refused.text)
+    assert token is not None
+    made = submit(alice, "/keys", FORM | {"once": token[1]}, form_at="/keys")
+
+    assert (refused.status_code, made.status_code) == (422, 201)
+
+
 def test_a_key_without_a_scope_is_refused(alice: FlaskClient) -> None:
     answer = submit(alice, "/keys", {"name": "shop"}, form_at="/keys")
 

@@ -163,13 +163,23 @@ def test_a_mail_is_released_through_a_real_account(
     assert rfc_message_id.strip("<>") in released
 
 
-def test_a_release_that_cannot_be_says_why(alice: FlaskClient, keep: Keep, core: Core, sink: SmtpSink) -> None:
+def test_a_mail_whose_message_is_no_longer_kept_is_released_as_well(
+    alice: FlaskClient, keep: Keep, core: Core, sink: SmtpSink
+) -> None:
     mail_id = keep(mail())
     account = core.services.sender_accounts.create(account_form(sink))
 
     answer = submit(alice, f"/mailbox/{mail_id}/release", {"account": account}, form_at=f"/mailbox/{mail_id}")
 
-    assert "is no longer kept. Download the mail" in alice.get(answer.headers["Location"]).text
+    assert "The mail goes to its recipients as this new message" in alice.get(answer.headers["Location"]).text
+
+
+def test_a_release_that_cannot_be_says_why(alice: FlaskClient, keep: Keep) -> None:
+    mail_id = keep(mail())
+
+    answer = submit(alice, f"/mailbox/{mail_id}/release", {"account": "acc_mailbox"}, form_at=f"/mailbox/{mail_id}")
+
+    assert "Choose a sender account that sends to a server." in alice.get(answer.headers["Location"]).text
 
 
 def name_message(session: Session, mail_id: str, rfc_message_id: str) -> None:

@@ -10,6 +10,7 @@ from flask.testing import FlaskClient
 from appliance.bootstrap import Core
 from appliance.db.queries import jobs
 from appliance.services.bulk import Bulk, BulkCount, BulkRequest
+from appliance.web.admin import messages
 from tests.web.admin.conftest import Submit
 from tests.web.admin.test_messages import set_state, state_of
 from tests.web.conftest import MakePerson, submit
@@ -45,6 +46,7 @@ def test_what_is_selected_is_counted_and_nothing_is_done_yet(
     page = alice.get(f"/messages/bulk?action=retry&id={ids[0]}&id={ids[1]}").text
 
     assert "1 message would be changed." in page
+    assert "remove them from the suppressions first" in page
     assert "1 message is left as it is." in page
     assert state_of(core, ids[0]) == "failed"
 
@@ -126,6 +128,32 @@ def test_a_count_that_takes_long_is_shown_when_it_is_there(
     assert "being counted" in early
     assert "data-refresh-seconds" in early
     assert "1 message would be changed." in late
+
+
+def test_how_many_match_is_told_to_the_list(
+    alice: FlaskClient, core: Core, submit_message: Submit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(3):
+        failed(core, submit_message, tags=("shop",))
+    submit_message()
+    monkeypatch.setattr(messages, "PAGE", 2)
+    page = alice.get("/messages?tag=shop").text
+    address = page.partition('data-total="')[2].partition('"')[0]
+
+    answer = alice.get(address).get_json()
+
+    assert address == "/messages/count?tag=shop"
+    assert answer == {"total": "3", "goes_on": False}
+
+
+def test_a_list_of_one_page_knows_how_many_match(alice: FlaskClient, core: Core, submit_message: Submit) -> None:
+    for _ in range(3):
+        failed(core, submit_message, tags=("shop",))
+
+    page = alice.get("/messages?tag=shop").text
+
+    assert "All that match (3)</label>" in page
+    assert "data-total" not in page
 
 
 def test_whoever_does_not_know_the_form_starts_nothing(alice: FlaskClient, core: Core, submit_message: Submit) -> None:

@@ -1,15 +1,25 @@
 """What happened to one message, in order."""
 
+import re
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
 from appliance.bootstrap import Core
 from appliance.clock import utc_now
+from appliance.db.models import Job
+from appliance.db.models.message_sets import SetAction
+from appliance.db.models.suppression import SuppressionSource
 from appliance.db.queries import messages
+from appliance.db.queries.message_filters import Filters
+from appliance.services import audit
+from appliance.services.audit import Actor, ActorKind
+from appliance.services.bulk import BulkRequest
 from tests.factories import add_attempt
 from tests.web.admin.conftest import Submit
 from tests.web.admin.test_messages import set_state, state_of
@@ -48,6 +58,91 @@ def test_a_retry_together_with_others_is_told_as_well(alice: FlaskClient, submit
     set_state(core, message_id, retried_at=utc_now())
 
     assert "Queued again" in timeline(alice.get(f"/messages/{message_id}").text)
+
+
+def together(core: Core, message_id: str, action: str = "retry") -> str:
+    """Done by the shop's program to all that match; returns the job."""
+    with audit.act_as(Actor(ActorKind.KEY, "key_1", "the shop")):
+        made = core.services.bulk.start(BulkRequest(SetAction(action), Filters()))
+    core.services.job_runs.run(made.id)
+    return made.id
+
+
+def test_every_retry_together_with_others_is_told_by_whom_and_by_which_job(
+    alice: FlaskClient, submit_message: Submit, core: Core
+) -> None:
+    message_id = submit_message()
+    made = []
+    for _ in range(2):
+        set_state(core, message_id, status="failed", reason="refused", due_at=None)
+        made.append(together(core, message_id))
+    submit(alice, f"/messages/{message_id}/cancel", {}, form_at=f"/messages/{message_id}")
+
+    told = timeline(alice.get(f"/messages/{message_id}").text)
+
+    places = [told.index(f'href="/jobs/{job_id}"') for job_id in made] + [told.index("by alice")]
+    assert places == sorted(places)
+    assert (told.count("Retried"), told.count("by the shop"), told.count("Queued again")) == (2, 2, 0)
+
+
+@pytest.mark.parametrize(("action", "words"), [("cancel", "Cancelled"), ("release", "Released")])
+def test_what_else_is_done_to_many_names_who_did_it(
+    alice: FlaskClient, submit_message: Submit, core: Core, action: str, words: str
+) -> None:
+    message_id = submit_message()
+    set_state(core, message_id, status="held", reason="kept_back", due_at=None)
+
+    job_id = together(core, message_id, action)
+
+    told = timeline(alice.get(f"/messages/{message_id}").text).partition("by the shop")
+    assert words in told[0]
+    assert f'href="/jobs/{job_id}"' in told[2]
+
+
+def test_a_job_that_is_forgotten_is_not_linked(alice: FlaskClient, submit_message: Submit, core: Core) -> None:
+    message_id = submit_message()
+    set_state(core, message_id, status="failed", reason="refused", due_at=None)
+    together(core, message_id)
+    core.database.write(lambda session: session.execute(delete(Job)) and None)
+
+    told = timeline(alice.get(f"/messages/{message_id}").text)
+
+    assert "by the shop" in told
+    assert "/jobs/" not in told
+
+
+def test_what_a_suppression_had_stopped_names_who_let_it_go(
+    alice: FlaskClient, submit_message: Submit, core: Core
+) -> None:
+    entry = core.services.suppressions.add("ann@example.com", source=SuppressionSource.MANUAL)
+    message_id = submit_message()
+
+    with audit.act_as(Actor(ActorKind.KEY, "key_1", "the shop")):
+        core.services.suppressions.remove(entry, release=True)
+
+    told = timeline(alice.get(f"/messages/{message_id}").text)
+    assert "Retried" in told
+    assert "by the shop" in told
+
+
+def test_attempts_are_numbered_over_the_whole_life_of_a_message(
+    alice: FlaskClient, submit_message: Submit, core: Core
+) -> None:
+    """The second took two accounts, and after the retry the limit of attempts counts anew."""
+    message_id, now = submit_message(), utc_now()
+    for minutes, claim, number in ((9, "clm_1", 1), (8, "clm_2", 2), (8, "clm_2", 2)):
+        tried(core, message_id, claim_id=claim, number=number, started_at=now - timedelta(minutes=minutes))
+    set_state(core, message_id, status="failed", reason="exhausted", due_at=None)
+    together(core, message_id)
+    for minutes, claim, number in ((1, "clm_3", 1), (2, "clm_4", 2)):
+        tried(core, message_id, claim_id=claim, number=number, started_at=now + timedelta(minutes=minutes))
+
+    told = timeline(alice.get(f"/messages/{message_id}").text)
+
+    assert re.findall(r"Attempt \d(?:, \d since the retry)?", told) == [
+        *("Attempt 1", "Attempt 2", "Attempt 2"),
+        *("Attempt 3, 1 since the retry", "Attempt 4, 2 since the retry"),
+    ]
 
 
 def test_an_attempt_leads_to_its_task_while_flower_knows_it(

@@ -6,7 +6,11 @@ import io
 import pytest
 from flask.testing import FlaskClient
 
+from appliance.bootstrap import Core
+from appliance.clock import utc_now
+from appliance.db.models import DeliveryAttempt
 from appliance.services.intake import Address
+from appliance.services.sender_accounts import AccountForm
 from appliance.web.admin import message_export
 from appliance.web.admin.message_export import BYTE_ORDER_MARK, COLUMNS
 from tests.web.admin.conftest import Submit
@@ -56,3 +60,32 @@ def test_it_is_read_page_after_page(
 
     assert len(pieces) > 2
     assert [row["id"] for row in rows(b"".join(pieces).decode())] == ids[::-1]
+
+
+def test_the_address_it_went_out_from_stands_there_when_the_message_named_none(
+    alice: FlaskClient, core: Core, submit_message: Submit
+) -> None:
+    tried, own, waits = submit_message(), submit_message(sender=Address("news@example.com")), submit_message()
+    account = core.services.sender_accounts.create(
+        AccountForm(name="Shop", email="shop@example.com", transport="smtp", host="smtp.example.com")
+    )
+    for message_id in (tried, own):
+        add_attempt(core, message_id, account)
+    core.services.sender_accounts.delete(account)
+
+    found = {row["id"]: row["from"] for row in rows(alice.get("/messages/export.csv").text)}
+
+    assert found == {tried: "shop@example.com", own: "news@example.com", waits: ""}
+
+
+def add_attempt(core: Core, message_id: str, account_id: str) -> None:
+    attempt = DeliveryAttempt(
+        message_id=message_id,
+        number=1,
+        claim_id="clm_1",
+        account_id=account_id,
+        account_name="Shop",
+        outcome="sent",
+        started_at=utc_now(),
+    )
+    core.database.write(lambda session: session.add(attempt))

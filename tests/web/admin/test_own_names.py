@@ -4,7 +4,7 @@ import pytest
 from flask import Flask
 
 from appliance.config.browser_settings import SOURCE
-from appliance.web.admin.own_names import origin, own_name
+from appliance.web.admin.own_names import NAMES, origin, own_name
 
 CHINESE = {"Accept-Language": "zh-CN"}
 
@@ -41,3 +41,7 @@ def test_where_a_setting_comes_from_is_translated(app: Flask, source: str, said:
         assert origin(source) == said
     with app.test_request_context():
         assert origin(source) == source
+
+
+def test_actors_that_are_no_user_have_names_that_are_translated() -> None:
+    assert {"somebody who is not signed in", "the setup link"} <= NAMES.keys()

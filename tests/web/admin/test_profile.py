@@ -2,6 +2,7 @@
 
 import re
 
+import gevent
 import pyotp
 import pytest
 from flask import Flask
@@ -13,7 +14,7 @@ from appliance.services.second_factor import RECOVERY_CODES
 from appliance.services.sign_in_throttle import SignInThrottle
 from appliance.services.throttle import FREE_TRIES
 from tests.fakes import FakeTimer
-from tests.web.conftest import PASSWORD, sign_in, submit
+from tests.web.conftest import PASSWORD, filled_in, sign_in, submit
 
 NEW = {"current": PASSWORD, "new": "a better password", "repeated": "a better password"}
 
@@ -88,6 +89,80 @@ def test_a_new_password_ends_the_other_sessions_and_renews_this_one(app: Flask, 
     with thief.session_transaction() as session:
         session["_user_id"] = stolen
     assert thief.get("/").status_code == 302
+
+
+def with_the_cookie_of(browser: FlaskClient, app: Flask) -> FlaskClient:
+    """The same browser, to which an answer that is still on its way has brought nothing."""
+    twin = app.test_client()
+    with browser.session_transaction() as session, twin.session_transaction() as of_twin:
+        of_twin.update(session)
+    return twin
+
+
+def test_a_new_password_that_is_sent_twice_ends_on_the_own_page(app: Flask, alice: FlaskClient) -> None:
+    """A browser drops the answer to the first press, and with it the new session token."""
+    form = filled_in(alice, "/profile/password", NEW)
+    pressed_again = with_the_cookie_of(alice, app)
+    alice.post("/profile/password", data=form)
+
+    answer = pressed_again.post("/profile/password", data=form)
+
+    assert answer.headers["Location"] == "/profile"
+    assert "password is changed" in pressed_again.get("/profile").text
+    assert alice.get("/profile").status_code == 200  # it is the same session, whichever answer comes last
+    assert sign_in(app.test_client(), "alice", NEW["new"]).status_code == 302
+
+
+def test_so_does_one_whose_first_answer_is_not_there_yet(app: Flask, alice: FlaskClient) -> None:
+    form = filled_in(alice, "/profile/password", NEW)
+    browsers = [alice, *(with_the_cookie_of(alice, app) for _ in range(2))]
+
+    several = [gevent.spawn(browser.post, "/profile/password", data=form) for browser in browsers]
+    gevent.joinall(several, raise_error=True)
+
+    assert [one.value.headers["Location"] for one in several] == ["/profile"] * 3
+    assert [browser.get("/profile").status_code for browser in browsers] == [200] * 3
+
+
+def test_the_old_cookie_alone_is_worth_nothing_after_that(app: Flask, alice: FlaskClient) -> None:
+    form = filled_in(alice, "/profile/password", NEW)
+    thief = with_the_cookie_of(alice, app)
+    of_the_thief = filled_in(thief, "/profile/password", NEW)
+    alice.post("/profile/password", data=form)
+
+    for fields in (of_the_thief, form | {"once": ""}):
+        assert thief.post("/profile/password", data=fields).headers["Location"].startswith("/sign-in")
+    assert thief.get("/profile").status_code == 302
+
+
+def test_recovery_codes_are_shown_again_when_the_form_was_sent_twice(
+    app: Flask, alice: FlaskClient, timer: FakeTimer
+) -> None:
+    """They are shown once, and a browser shows the answer to the last press."""
+    page = alice.get("/profile/second-factor").text
+    secret = re.findall(r'id="totp-secret"[^>]*>([^<]+)<', page)[0].replace(" ", "")
+    form = filled_in(alice, "/profile/second-factor", {"code": code(secret, timer), "current": PASSWORD})
+    pressed_again = with_the_cookie_of(alice, app)
+
+    pages = [browser.post("/profile/second-factor", data=form).text for browser in (alice, pressed_again)]
+
+    first, second = (re.findall(r"<li><code>([a-z2-7-]+)</code>", page) for page in pages)
+    assert first == second
+    assert len(first) == RECOVERY_CODES
+    assert pressed_again.get("/profile").status_code == 200
+
+
+def test_a_second_factor_that_is_removed_twice_ends_on_the_own_page(
+    app: Flask, alice: FlaskClient, timer: FakeTimer
+) -> None:
+    switch_on(alice, timer)
+    form = filled_in(alice, "/profile", {"current": PASSWORD})
+    pressed_again = with_the_cookie_of(alice, app)
+
+    answers = [browser.post("/profile/second-factor/remove", data=form) for browser in (alice, pressed_again)]
+
+    assert [one.headers["Location"] for one in answers] == ["/profile", "/profile"]
+    assert pressed_again.get("/profile").status_code == 200
 
 
 def test_guessing_at_an_open_browser_is_slowed_down(alice: FlaskClient, app: Flask) -> None:

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
@@ -11,6 +12,7 @@ from appliance.clock import utc_now
 from appliance.config import setup_link
 from appliance.db.queries import access, audit
 from appliance.db.queries.audit import AuditFilters
+from appliance.program import PROGRAM
 from tests.web.conftest import submit
 
 GOOD = {"name": "alice", "password": "a long password", "repeated": "a long password"}
@@ -40,8 +42,22 @@ def test_while_nobody_can_sign_in_every_page_says_where_the_link_is(client: Flas
         answer = client.get(path, follow_redirects=True)
 
         assert "in the log of the appliance" in answer.text
-        assert "python run.py user add" in answer.text
-        assert "python run.py user setup-link" in answer.text
+        assert f"{PROGRAM} user add" in answer.text
+        assert f"{PROGRAM} user setup-link" in answer.text
+
+
+def test_commands_are_named_as_this_machine_calls_them(
+    app: Flask, client: FlaskClient, links: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(app.jinja_env.globals, "program", "python3 run.py")
+
+    pending = client.get("/setup").text
+    fill_in(client, links[0])
+    pages = [client.get(path).text for path in ("/about", "/backups", "/settings")]
+
+    for page in (pending, *pages):
+        assert "<code>python3 run.py " in page
+        assert "python run.py" not in page
 
 
 def test_a_wrong_link_is_refused(client: FlaskClient, links: list[str]) -> None:

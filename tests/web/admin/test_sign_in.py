@@ -63,7 +63,8 @@ def test_sign_in_never_leads_to_another_site(client: FlaskClient, wanted: str) -
     assert sign_in(client, "alice", PASSWORD, next=wanted).headers["Location"] == "/"
 
 
-def test_guessing_is_slowed_down(client: FlaskClient) -> None:
+def test_guessing_is_slowed_down(client: FlaskClient, app: Flask) -> None:
+    app.extensions["postroom_sign_in_throttle"] = SignInThrottle(FakeTimer())  # a slow machine is no patient guesser
     for _ in range(FREE_TRIES):
         sign_in(client, "alice", "a guess of somebody")
 
@@ -203,6 +204,26 @@ def test_a_full_disk_keeps_nobody_out(client: FlaskClient, core: Core, monkeypat
     assert client.get("/profile").status_code == 200
 
 
+def test_on_a_full_disk_a_recovery_code_says_what_to_do_and_is_not_used_up(
+    client: FlaskClient, core: Core, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secret = core.services.second_factor.offer("usr_alice")
+    [good, *_] = core.services.second_factor.confirm("usr_alice", pyotp.TOTP(secret).now())
+    sign_in(client, "alice", PASSWORD)
+
+    def refuse(_fn: object) -> object:
+        raise StorageUnavailable("the disk is full")
+
+    with monkeypatch.context() as full:
+        full.setattr(core.database, "write", refuse)
+        refused = submit(client, "/sign-in/code", {"code": good}, form_at="/sign-in/code")
+    accepted = submit(client, "/sign-in/code", {"code": good}, form_at="/sign-in/code")
+
+    assert (refused.status_code, accepted.status_code) == (503, 302)
+    assert "It is not used up" in refused.text
+    assert 'id="code"' in refused.text  # the code of the app can be given on the same page
+
+
 def test_where_to_go_next_never_makes_the_cookie_too_large_for_a_browser(client: FlaskClient, core: Core) -> None:
     """A browser throws such a cookie away, and nobody with a second factor would come in by that link."""
     secret = core.services.second_factor.offer("usr_alice")
@@ -215,7 +236,8 @@ def test_where_to_go_next_never_makes_the_cookie_too_large_for_a_browser(client:
     assert max(len(one) for one in answer.headers.getlist("Set-Cookie")) < 4096
 
 
-def test_a_password_in_the_field_of_the_name_is_not_kept(client: FlaskClient, core: Core) -> None:
+def test_a_password_in_the_field_of_the_name_is_not_kept(client: FlaskClient, core: Core, app: Flask) -> None:
+    app.extensions["postroom_sign_in_throttle"] = SignInThrottle(FakeTimer())
     with capture_logs() as logged:
         for name in (PASSWORD, "alice"):
             for _ in range(FREE_TRIES + 1):

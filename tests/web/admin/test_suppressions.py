@@ -80,6 +80,16 @@ def test_removal_offers_to_send_what_was_stopped(alice: FlaskClient, core: Core,
         assert messages.status_of(session, message) == "queued"
 
 
+def test_above_a_list_stands_a_way_to_the_form_below(alice: FlaskClient, core: Core) -> None:
+    assert 'href="#add-title"' not in alice.get(PAGE).text
+
+    add(core)
+
+    page = alice.get(PAGE).text
+    assert 'href="#add-title"' in page
+    assert 'id="add-title"' in page
+
+
 def test_removing_what_is_gone_says_so(alice: FlaskClient, core: Core) -> None:
     entry = add(core)
     core.services.suppressions.remove(entry)

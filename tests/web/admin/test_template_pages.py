@@ -1,6 +1,7 @@
 """The pages of templates."""
 
 import html
+import re
 from typing import Any
 
 import pytest
@@ -111,6 +112,20 @@ def test_what_is_wrong_is_said_beside_its_field_and_nothing_is_lost(
     assert "发票 {{ number }}" in page
     with core.database.read() as session:
         assert templates.page(session)[0] == []
+
+
+def test_form_that_comes_back_has_no_more_empty_rows_than_before(alice: FlaskClient) -> None:
+    def rows(page: str) -> tuple[int, int]:
+        return len(re.findall(r'name="variables-\d+-name"', page)), len(re.findall(r'name="locales-\d+-locale"', page))
+
+    room = rows(alice.get("/templates/new").text)
+    sent = {f"variables-{index}-name": "" for index in range(room[0])} | {"locales-0-locale": ""}
+
+    empty = submit(alice, "/templates/new", sent)
+    one_taken = submit(alice, "/templates/new", sent | {"variables-0-name": "number", "locales-0-locale": "zh"})
+
+    assert (empty.status_code, rows(empty.text)) == (422, room)
+    assert rows(one_taken.text) == (room[0] + 1, room[1] + 1)
 
 
 def test_slug_that_is_taken_is_said_beside_it(alice: FlaskClient, invoice: str) -> None:
@@ -242,7 +257,7 @@ def test_message_names_the_template_that_it_was_made_from(alice: FlaskClient, co
 
     assert "invoice</a>, version 1" in alice.get(f"/messages/{accepted.id}").text
     assert "Invoice 7" in alice.get("/messages?template=invoice").text
-    assert "No message fits" in alice.get("/messages?template=other").text
+    assert "There is no such template." in alice.get("/messages?template=other").text
 
 
 def test_preview_of_the_editor_shows_what_is_not_saved(alice: FlaskClient, core: Core) -> None:

@@ -1,6 +1,7 @@
 """Every sentence of the pages is there in every language, and says the same facts."""
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,31 @@ MARKUP = re.compile(r"</?\w+|href=\"%\(\w+\)s\"")
 TEMPLATES = Path("appliance/web/admin/templates")
 WORDS_OUTSIDE = re.compile(r">\s*([A-Z][a-z]+(?: [a-z]+)+[.:]?)\s*<")
 """What looks like an English sentence between two tags, and is not asked for by `_`."""
+TERMS = {
+    "sender account": "发信账号",
+    "recipient": "收件人",
+    "suppression": "屏蔽",
+    "template": "模板",
+    "attachment": "附件",
+    "delivery attempt": "投递尝试",
+    "outbox": "发件队列",
+    "dispatcher": "分派器",
+    "worker": "worker",
+    "scheduler": "调度器",
+    "component": "组件",
+    "task": "任务",
+    "job": "作业",
+    "backup": "备份",
+    "webhook": "webhook|推送",
+    "endpoint": "端点",
+    "daily limit": "每日上限",
+    "second factor": "两步验证",
+    "recovery code": "恢复码",
+}
+"""One word of the program is one word of Chinese."""
+NOT_TERMS = re.compile(r"^'.*'$|%\(\w+\)[sd]|\[\w+\] \w+|/\S+|<[^>]+>|\{\w+\}|\w+_\w+")
+UNUSED = ("帐号", "账户", "收件者", "黑名单", "登陆", "其它", "撤消", "缺省", "阀值")
+"""Other spellings and words of what has one already."""
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +69,28 @@ def test_what_is_compiled_is_what_is_written(language: str) -> None:
     assert catalogue.mo_path(language).read_bytes() == catalogue.as_mo(catalogue.read(language)), (
         "Run `python -m tests.catalogue`."
     )
+
+
+def test_each_term_has_one_translation() -> None:
+    found = [
+        (original, said)
+        for original, said in _pairs("zh")
+        for term, wanted in TERMS.items()
+        if re.search(rf"\b{term}s?\b", NOT_TERMS.sub("", original), re.I) and not re.search(wanted, said, re.I)
+    ]
+    assert found == []
+
+
+def test_no_other_word_is_used_for_it() -> None:
+    assert [said for _, said in _pairs("zh") if any(word in said for word in UNUSED)] == []
+
+
+def _pairs(language: str) -> Iterator[tuple[str, str]]:
+    """What is said in English, and in that language."""
+    for message in catalogue.read(language):
+        if message.id and catalogue.is_translated(message):
+            plain = isinstance(message.id, str)
+            yield (message.id, message.string) if plain else (message.id[-1], message.string[-1])
 
 
 def test_no_template_says_a_sentence_that_nobody_can_translate() -> None:

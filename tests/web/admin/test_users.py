@@ -9,7 +9,7 @@ from flask.testing import FlaskClient
 from appliance.bootstrap import Core
 from appliance.db.models import User
 from appliance.db.queries import access
-from tests.web.conftest import PASSWORD, MakePerson, sign_in, submit
+from tests.web.conftest import PASSWORD, MakePerson, filled_in, sign_in, submit
 
 
 @pytest.fixture
@@ -91,8 +91,41 @@ def test_a_role_is_changed(alice: FlaskClient, bob: FlaskClient, core: Core) -> 
 def test_the_last_administrator_is_told_why_not(alice: FlaskClient, core: Core, action: str) -> None:
     submit(alice, f"/users/usr_alice/{action}", {"role": "viewer"}, form_at="/users/usr_alice")
 
-    assert "last administrator" in alice.get("/users/usr_alice").text
+    assert "Make somebody else an administrator first" in alice.get("/users/usr_alice").text
     assert user(core, "alice").role == "administrator"  # type: ignore[union-attr]
+
+
+def buttons_off(page: str) -> list[str]:
+    return re.findall(r'<button [^>]*disabled aria-describedby="last-why">([^<]+)<', page)
+
+
+def test_the_last_administrator_is_not_offered_what_would_be_refused(
+    alice: FlaskClient, bob: FlaskClient, core: Core
+) -> None:
+    del bob
+    page = alice.get("/users/usr_alice").text
+
+    assert buttons_off(page) == ["Change the role", "Disable", "Remove"]
+    assert 'id="last-why"><strong>This is the last administrator who can sign in.' in page
+    assert "/users/usr_alice/remove" not in page
+    assert "/users/usr_bob/remove" in alice.get("/users/usr_bob").text
+    core.services.user_changes.set_role("usr_bob", "administrator")
+    assert "/users/usr_alice/remove" in alice.get("/users/usr_alice").text
+    core.services.user_changes.disable("usr_bob")
+    assert buttons_off(alice.get("/users/usr_alice").text) != []
+    assert buttons_off(alice.get("/users/usr_bob").text) == []
+
+
+def test_a_user_that_is_added_twice_says_how_to_get_at_the_password(alice: FlaskClient, core: Core) -> None:
+    """It is shown once, and a browser shows the answer to the last press."""
+    form = filled_in(alice, "/users/new", {"name": "dora", "role": "viewer", "password": ""})
+    alice.post("/users/new", data=form)
+
+    answer = alice.post("/users/new", data=form)
+
+    assert answer.status_code == 409
+    assert "open the user and reset it" in answer.text
+    assert user(core, "dora") is not None
 
 
 def test_a_reset_password_is_shown_once(alice: FlaskClient, bob: FlaskClient, client: FlaskClient, app: Flask) -> None:

@@ -13,6 +13,7 @@ from appliance.config.settings import Settings
 from appliance.config.webhook_settings import WebhookSettings
 from appliance.db.models import WebhookDelivery, WebhookEndpoint
 from appliance.db.models.base import insert_rows
+from appliance.db.queries import webhooks
 from appliance.services import webhook_fanout
 from appliance.services.webhook_form import EndpointForm
 from appliance.services.webhook_record import DEAD
@@ -195,3 +196,30 @@ def test_endpoint_paused_by_hand_is_no_alarm(alice: FlaskClient, core: Core, end
     core.services.webhook_endpoints.pause(endpoint)
 
     assert f"/webhooks/{endpoint}" not in alice.get("/").text
+
+
+def test_a_second_press_adds_no_second_endpoint(alice: FlaskClient, core: Core, receiver: WebhookReceiver) -> None:
+    pressed = {"url": receiver.url, "events": ["*"], "once": "token of the form"}
+
+    first = submit(alice, "/webhooks/new", pressed, form_at="/webhooks/new")
+    second = submit(alice, "/webhooks/new", pressed, form_at="/webhooks/new")
+
+    assert (first.status_code, second.status_code) == (201, 409)
+    assert "This form has added an endpoint already" in second.text
+    with core.database.read() as session:
+        assert len(webhooks.page(session)[0]) == 1
+
+
+def test_a_second_press_does_not_replace_the_new_secret(
+    alice: FlaskClient, endpoint: str, receiver: WebhookReceiver
+) -> None:
+    path, pressed = f"/webhooks/{endpoint}/rotate-secret", {"once": "token of the form"}
+
+    secret = secret_on(submit(alice, path, pressed).text)
+    second = submit(alice, path, pressed)
+    page = alice.get(second.headers["Location"]).text
+    submit(alice, f"/webhooks/{endpoint}/test", {})
+
+    assert "replaced by your first press" in page
+    [received] = receiver.received
+    assert Webhook(secret).verify(received.body, received.headers)

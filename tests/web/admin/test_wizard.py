@@ -8,11 +8,11 @@ from flask.testing import FlaskClient
 
 from appliance.bootstrap import Core
 from appliance.config import browser_settings
-from appliance.db.queries import access, accounts
+from appliance.db.queries import access, accounts, messages
 from appliance.services.provider_presets import PRESETS
 from tests.smtp_sink import SmtpSink
 from tests.waiting import wait_until
-from tests.web.conftest import MakePerson, submit
+from tests.web.conftest import MakePerson, filled_in, submit
 
 
 def account_fields(sink: SmtpSink, **changes: str) -> dict[str, str]:
@@ -73,14 +73,42 @@ def test_time_zone_and_address_are_kept_for_the_next_start(alice: FlaskClient, c
         ("appliance", "public_url"): "https://mail.example.com",
     }
     page = alice.get("/welcome/place").text
-    assert "after the next start of Postroom" in page
+    assert "In force: UTC; after the next restart: Asia/Shanghai." in page
     assert '<option value="Asia/Shanghai" selected>' in page
 
 
 def test_what_was_chosen_already_needs_no_restart(alice: FlaskClient) -> None:
     submit(alice, "/welcome/place", {"timezone": "UTC", "public_url": ""}, form_at="/welcome/place")
 
-    assert "next start of Postroom" not in alice.get("/welcome/place").text
+    assert "after the next restart:" not in alice.get("/welcome/place").text
+
+
+def test_the_command_with_a_new_key_names_an_address_at_once(alice: FlaskClient) -> None:
+    fields = {"timezone": "UTC", "public_url": "https://mail.example.com"}
+    submit(alice, "/welcome/place", fields, form_at="/welcome/place")
+
+    page = submit(alice, "/welcome/key", {"name": "webshop"}, form_at="/welcome/key").text
+
+    assert "curl https://mail.example.com/api/v1/messages" in page
+    assert "put <code>http://localhost</code> in its place" in page  # for that may not be reached yet
+
+
+def test_a_key_that_is_made_twice_is_there_once(alice: FlaskClient, core: Core) -> None:
+    form = filled_in(alice, "/welcome/key", {"name": "webshop"})
+
+    answers = [alice.post("/welcome/key", data=form).status_code for _ in range(2)]
+
+    assert answers == [201, 409]
+    with core.database.read() as session:
+        assert len(access.api_keys(session)) == 1
+
+
+def test_once_the_first_run_is_over_the_choice_leads_back_to_the_settings(alice: FlaskClient) -> None:
+    submit(alice, "/welcome/dismiss", {}, form_at="/welcome/key")
+
+    answer = submit(alice, "/welcome/place", {"timezone": "UTC", "public_url": ""}, form_at="/welcome/place")
+
+    assert answer.headers["Location"] == "/settings"
 
 
 @pytest.mark.parametrize(
@@ -195,3 +223,37 @@ def test_an_address_that_is_none_is_told_of(alice: FlaskClient) -> None:
 
     assert answer.status_code == 422
     assert "to-error" in answer.text
+
+
+def test_a_first_message_that_is_sent_twice_goes_once(alice: FlaskClient, core: Core) -> None:
+    form = filled_in(alice, "/welcome/message", {"to": "ann@example.com"})
+
+    places = {alice.post("/welcome/message", data=form).headers["Location"] for _ in range(2)}
+
+    assert len(places) == 1
+    with core.database.read() as session:
+        assert sum(messages.counts_by_status(session).values()) == 1
+
+
+def test_the_same_form_with_another_address_asks_before_it_sends_again(alice: FlaskClient, core: Core) -> None:
+    """As after a step back in the browser."""
+    form = filled_in(alice, "/welcome/message", {"to": "ann@example.com"})
+    alice.post("/welcome/message", data=form)
+
+    answer = alice.post("/welcome/message", data=form | {"to": "bob@example.com"})
+
+    assert answer.status_code == 409
+    assert "Send again to send this one too" in answer.text
+    again = dict(re.findall(r'name="(csrf_token|once)" value="([^"]*)"', answer.text))
+    assert alice.post("/welcome/message", data=again | {"to": "bob@example.com"}).status_code == 302
+    with core.database.read() as session:
+        assert sum(messages.counts_by_status(session).values()) == 2
+
+
+def test_an_account_that_is_tried_twice_is_added_once(alice: FlaskClient, core: Core, sink: SmtpSink) -> None:
+    form = filled_in(alice, "/welcome/account?preset=custom", account_fields(sink))
+
+    [place] = {alice.post("/welcome/account?preset=custom", data=form).headers["Location"] for _ in range(2)}
+    wait_until(lambda: 'data-refresh-seconds="0"' in alice.get(place).text, timeout=10)
+
+    assert senders(core) == ["Shop"]
