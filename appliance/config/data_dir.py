@@ -96,6 +96,8 @@ class DataDirectory:
         json.dump({"pid": os.getpid(), "started_at": utc_now().isoformat()}, file)
         file.flush()
         self._lock = file
+        for left in self.path.glob(_temporary_prefix(self.run_file) + "*"):  # by one that died as it wrote it
+            left.unlink(missing_ok=True)
 
     def unlock(self) -> None:
         if self._lock is not None:
@@ -256,11 +258,15 @@ def _replace(path: Path, text: str) -> None:
 
 
 def _write_temporary(path: Path, text: str) -> Path:
-    with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=f".{path.name}-", delete=False) as file:
+    with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=_temporary_prefix(path), delete=False) as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
     return Path(file.name)
+
+
+def _temporary_prefix(path: Path) -> str:
+    return f".{path.name}-"
 
 
 def _sync_directory(path: Path) -> None:

@@ -127,6 +127,18 @@ def test_run_file_of_a_killed_appliance_is_not_believed(
     assert directory.running() is None
 
 
+def test_file_that_was_being_written_when_its_process_died_is_swept(directory: DataDirectory) -> None:
+    directory.prepare()
+    half, other = directory.path / ".run.json-q7x2", directory.path / ".keep"
+    for file in (half, other):
+        file.write_text("{")
+
+    directory.lock()
+
+    assert (half.exists(), other.exists()) == (False, True)
+    directory.unlock()
+
+
 def test_unlocking_lets_another_appliance_start(directory: DataDirectory) -> None:
     directory.lock()
     directory.lock()
