@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from appliance.config import ini
+from appliance.durable import sync
 
 FILE_NAME = "settings.ini"
 STAGED_NAME = "settings.ini.next"
@@ -61,7 +62,7 @@ def staged(data_dir: Path) -> str | None:
 def take_staged(data_dir: Path) -> None:
     """From now on that is what was made. It is renamed, so no full disk can be in the way. Raises OSError."""
     (data_dir / STAGED_NAME).replace(data_dir / FILE_NAME)
-    _sync(data_dir)
+    sync(data_dir)
 
 
 def drop_staged(data_dir: Path) -> None:
@@ -90,13 +91,4 @@ def _replace(path: Path, text: str) -> None:
             with contextlib.suppress(FileNotFoundError):
                 Path(file.name).unlink()
             raise
-    _sync(path.parent)
-
-
-def _sync(directory: Path) -> None:
-    """Without it a loss of power can take a new name back."""
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync(path.parent)

@@ -17,6 +17,7 @@ from typing import IO, Any
 
 from appliance.clock import utc_now
 from appliance.config import data_swap
+from appliance.durable import sync
 from appliance.errors import StartupError
 
 LOCK_FILE = "postroom.lock"
@@ -58,7 +59,7 @@ class DataDirectory:
                 directory.mkdir(mode=0o700, parents=True, exist_ok=True)
                 self._close_to_others(directory)
                 with contextlib.suppress(OSError):  # this user may not be allowed to read what is above
-                    _sync_directory(directory.parent)
+                    sync(directory.parent)
             self.probe()
         except OSError as error:
             raise StartupError(self._refusal(error)) from error
@@ -249,12 +250,12 @@ def _create(path: Path, text: str) -> None:
             os.link(temporary, path)
     finally:
         temporary.unlink()
-    _sync_directory(path.parent)
+    sync(path.parent)
 
 
 def _replace(path: Path, text: str) -> None:
     _write_temporary(path, text).replace(path)
-    _sync_directory(path.parent)
+    sync(path.parent)
 
 
 def _write_temporary(path: Path, text: str) -> Path:
@@ -267,14 +268,6 @@ def _write_temporary(path: Path, text: str) -> Path:
 
 def _temporary_prefix(path: Path) -> str:
     return f".{path.name}-"
-
-
-def _sync_directory(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _read_json(path: Path) -> dict[str, Any]:

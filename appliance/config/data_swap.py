@@ -14,6 +14,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from appliance.durable import sync
+
 PLAN = "restore.json"
 
 
@@ -71,7 +73,7 @@ def _carry_out(directory: Path, plan: _Plan) -> None:
         _move(plan.old, directory, aside)
         _move(plan.new, staging, directory)
     (directory / PLAN).unlink()
-    _sync(directory)
+    sync(directory)
     _tidy(staging, aside)
 
 
@@ -88,8 +90,8 @@ def _move(names: Sequence[str], source: Path, target: Path) -> None:
     for name in names:
         if not os.path.lexists(target / name):
             (source / name).rename(target / name)
-    _sync(target)
-    _sync(source)
+    sync(target)
+    sync(source)
 
 
 def _tidy(staging: Path, aside: Path) -> None:
@@ -104,12 +106,4 @@ def _write(directory: Path, plan: _Plan) -> None:
         file.flush()
         os.fsync(file.fileno())
     Path(file.name).replace(directory / PLAN)
-    _sync(directory)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync(directory)

@@ -13,6 +13,8 @@ from pathlib import Path
 from sqlalchemy import NullPool, create_engine
 from sqlalchemy.orm import Session
 
+from appliance.durable import sync
+
 SYNC_STEPS = 8  # a flood of written pages would make every commit beside it wait
 PAGES = 256  # in one step: 1 MiB of a database with pages of 4 KiB
 BUSY_SECONDS = 10.0
@@ -147,7 +149,7 @@ def _copy(source: sqlite3.Connection, target: Path, total: int, progress: Progre
         nonlocal began, steps
         steps += 1
         if steps % SYNC_STEPS == 0:
-            _sync(target)
+            sync(target)
         progress(total - total * remaining // max(1, pages), total)
         rest(time.perf_counter() - began)
         began = time.perf_counter()
@@ -162,12 +164,4 @@ def _settle(path: Path) -> None:
     """Makes it one file that needs no other beside it, and brings it to the disk."""
     with closing(_connect(path)) as connection:
         connection.execute("PRAGMA journal_mode = DELETE")
-    _sync(path)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync(path)

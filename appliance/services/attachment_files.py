@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from appliance.durable import sync
 from appliance.errors import ApplianceError, StorageUnavailable
 from appliance.sentences import kept
 
@@ -51,7 +52,7 @@ class AttachmentFiles:
         try:
             kept = Kept(digest, None if _made_young(path) else _written(path, content))
             for directory in (path.parent, self._directory, self._directory.parent):
-                _sync(directory)  # a name is in its directory after a power cut only if that was synced, new or not
+                sync(directory)  # a name is in its directory after a power cut only if that was synced, new or not
             return kept
         except OSError as error:
             raise StorageUnavailable(CANNOT_STORE % {"reason": error.strerror}) from error
@@ -156,11 +157,3 @@ def _linked(file: Path, path: Path) -> bool:
     except FileExistsError:
         return False
     return True
-
-
-def _sync(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

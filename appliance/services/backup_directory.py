@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from appliance.durable import sync
 from appliance.services.backup_archive import SUFFIX
 from appliance.services.backup_making import BackupMaker, Progress
-from appliance.services.workspace import sync_directory
 
 _NAME = re.compile(rf"postroom-(\d{{8}}T\d{{6}}Z)(-\d+)?{re.escape(SUFFIX)}")
 _MOMENT = "%Y%m%dT%H%M%SZ"
@@ -58,7 +58,7 @@ class BackupDirectory:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         _sum_of(path).touch(mode=0o600)
         _sum_of(path).write_text(f"{digest}  {path.name}\n", encoding="ascii")
-        sync_directory(path.parent)
+        sync(path.parent)
 
     def items(self) -> Sequence[KeptBackup]:
         """Newest first. Only those with a name that `make` gives. Raises OSError."""

@@ -15,13 +15,14 @@ from appliance import __version__
 from appliance.clock import Clock
 from appliance.config.data_dir import DataDirectory
 from appliance.db.database_file import DatabaseFile, Rest, no_rest
+from appliance.durable import sync
 from appliance.errors import ApplianceError
 from appliance.sentences import kept
 from appliance.services.backup_archive import ATTACHMENTS, DATABASE, SECRETS
 from appliance.services.backup_manifest import FORMAT, Header, Manifest
 from appliance.services.backup_reading import ArchiveReader
 from appliance.services.backup_writing import ArchiveWriter
-from appliance.services.workspace import sync_directory, workspace
+from appliance.services.workspace import workspace
 
 RESERVE = 64 * 2**20
 """Bytes that stay free: the appliance needs them for mail."""
@@ -87,7 +88,7 @@ class BackupMaker:
                 os.fsync(file.fileno())
             self._read_back(archive, header, progress)
             archive.replace(target)
-            sync_directory(target.parent)
+            sync(target.parent)
         return manifest
 
     def _require_room(self, directory: Path) -> None:

@@ -30,15 +30,6 @@ def workspace(directory: Path) -> Iterator[Path]:
         os.close(descriptor)
 
 
-def sync_directory(path: Path) -> None:
-    """Makes the names in it durable."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 def _remove_abandoned(directory: Path) -> None:
     for path in directory.glob(f"{PREFIX}*"):
         with suppress(OSError):  # somebody else removes it, or it is somebody else's
