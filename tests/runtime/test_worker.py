@@ -337,7 +337,7 @@ def test_unreachable_broker_is_one_line_with_the_remedy_and_without_the_password
         worker.start()
 
     text = str(raised.value)
-    assert f"cannot reach the broker amqp://me:**@127.0.0.1:{port}//" in text
+    assert f"cannot reach the broker amqp://me:***@127.0.0.1:{port}//" in text
     assert "[broker] url" in text
     assert "secret" not in text
     assert "\n" not in text
