@@ -138,7 +138,7 @@ def test_every_wrong_key_of_the_configuration_is_named_before_anything_is_made(m
 
     appliance.launch()
 
-    assert appliance.wait() == 1
+    assert appliance.wait() == os.EX_CONFIG
     unknown_key, wrong_port, unknown_section = sorted(appliance.log_lines())
     assert unknown_key.startswith("[web] hots: unknown key; did you mean host?")
     assert wrong_port.startswith("[web] port: expected a port number from 0 to 65535, got '80800'")

@@ -31,7 +31,7 @@ def test_hard_refusal_suppresses_the_recipient(chain: Chain, sink: SmtpSink) -> 
     }
     assert [one.status for one in chain.detail(message).recipients] == ["sent", "failed"]
     assert chain.status(later) == "suppressed"
-    assert "see the suppressions" in chain.detail(message).message.detail
+    assert "suppressed from now on" in chain.detail(message).message.detail
 
 
 def test_hard_refusal_of_all_suppresses_all(chain: Chain, sink: SmtpSink) -> None:
