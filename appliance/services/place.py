@@ -23,10 +23,10 @@ from appliance.services import audit
 from appliance.services.permission import Permission, needs
 
 LONGEST_URL = 200
-log = structlog.get_logger(__name__)
-
 TIMEZONE = ("appliance", "timezone")
 PUBLIC_URL = ("appliance", "public_url")
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)

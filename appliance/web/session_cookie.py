@@ -14,7 +14,6 @@ from appliance.web.context import web
 LOCAL = ("localhost", "127.0.0.1", "::1")
 """What a proxy that hands on no name calls us by. Browsers take such cookies from this machine itself as well."""
 
-
 PROGRAMS = "/api/v1/"
 
 

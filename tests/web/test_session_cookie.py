@@ -3,7 +3,7 @@
 from http import HTTPStatus
 
 import pytest
-from flask import Flask
+from flask import Flask, session
 from werkzeug.test import TestResponse
 
 from appliance.bootstrap import Core
@@ -55,3 +55,18 @@ def test_without_one_only_tls_itself_counts(app: Flask, core: Core, make_person:
 
     assert for_tls_alone(signed_in_at(app, "http://mail.example.com")) == {False}
     assert for_tls_alone(signed_in_at(app, "https://mail.example.com")) == {True}
+
+
+def test_a_program_has_no_session(app: Flask) -> None:
+    browser = app.test_client()
+    browser.get("/sign-in")  # which leaves a cookie
+
+    with browser:
+        browser.get("/sign-in")
+        assert session
+    with browser:
+        answer = browser.get("/api/v1/messages")
+        assert not session
+
+    assert answer.status_code == HTTPStatus.UNAUTHORIZED
+    assert "Set-Cookie" not in answer.headers
