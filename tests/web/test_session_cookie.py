@@ -59,11 +59,12 @@ def test_without_one_only_tls_itself_counts(app: Flask, core: Core, make_person:
 
 def test_a_program_has_no_session(app: Flask) -> None:
     browser = app.test_client()
-    browser.get("/sign-in")  # which leaves a cookie
+    with browser.session_transaction() as kept:
+        kept["of"] = "the pages"
 
     with browser:
         browser.get("/sign-in")
-        assert session
+        assert session["of"] == "the pages"
     with browser:
         answer = browser.get("/api/v1/messages")
         assert not session
