@@ -47,7 +47,7 @@ class AlertMail:
     ) -> None:
         """`submit` accepts a message for sending."""
         self._database = database
-        self._emails = tuple(emails)
+        self._addresses, self._wrong = _told_apart(emails)
         self._submit = submit
         self._last = f"alert_mail:{box_id}"
         self._clock = clock
@@ -55,25 +55,24 @@ class AlertMail:
     def send(self, title: str, text: str) -> str:
         """Empty when it was accepted for somebody; else why not."""
         try:
-            addresses = [of(email).email for email in self._emails]
-            stopped = self._suppressed(addresses)
-            to = tuple(Address(one) for one in addresses if one not in stopped)
+            stopped = self._suppressed(self._addresses)
+            to = tuple(Address(one) for one in self._addresses if one not in stopped)
             if not to:
-                return " ".join(_no_mail_to(one, why) for one, why in stopped.items())
+                return " ".join(_no_mail_to(one, why) for one, why in (self._wrong | stopped).items())
             command = SubmitMessage(to, title, text=text, tags=(TAG,), priority=Priority.HIGH)
             self._remember(self._submit(command).id)
-        except (ApplianceError, InvalidAddress) as error:
+        except ApplianceError as error:
             return str(error)
         return ""
 
     def unheard(self) -> Iterator[Unheard]:
         """Raises StorageUnavailable."""
-        if not self._emails:
+        yield from (Unheard(email, why) for email, why in self._wrong.items())
+        if not self._addresses:
             return
-        addresses = [of(email).email for email in self._emails]
-        stopped = self._suppressed(addresses)
+        stopped = self._suppressed(self._addresses)
         sent = self._recipients_of_the_last()
-        for address in addresses:
+        for address in self._addresses:
             if address in stopped:
                 yield Unheard(address, stopped[address])
             elif address in sent:
@@ -94,6 +93,17 @@ class AlertMail:
         with self._database.read() as session:
             flag = session.get(Flag, self._last)
             return {one.email: one for one in alerts.recipients(session, flag.value)} if flag is not None else {}
+
+
+def _told_apart(emails: Sequence[str]) -> tuple[Sequence[str], dict[str, str]]:
+    """Addresses, and what is none with the reason: one slip in the configuration must not silence all alerts."""
+    addresses, wrong = [], {}
+    for email in emails:
+        try:
+            addresses.append(of(email).email)
+        except InvalidAddress as error:
+            wrong[email] = str(error)
+    return addresses, wrong
 
 
 def _judge(recipient: Recipient) -> Iterator[Unheard]:

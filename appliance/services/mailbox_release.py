@@ -20,7 +20,7 @@ from appliance.db.models.sender_account import TransportKind
 from appliance.db.queries import accounts, mailbox, outgoing
 from appliance.db.queries.outgoing import OutgoingMessage
 from appliance.db.types import new_id
-from appliance.errors import FieldError, InvalidInput, NotFound
+from appliance.errors import ApplianceError, FieldError, InvalidInput, NotFound, Unavailable
 from appliance.language import gettext
 from appliance.mail.addresses import Address
 from appliance.services import audit, idempotency, kept_content, storing
@@ -97,7 +97,9 @@ class MailboxRelease:
         copy = self._copy(release.mail_id)
         try:
             made = self._submit(release, copy)
-        except Exception:
+        except Unavailable:
+            raise  # it may have been stored all the same, and needs them then: the clean-up will find out
+        except ApplianceError:
             self._attachments.take_back(copy.written)
             raise
         assert made is not None

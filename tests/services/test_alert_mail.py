@@ -150,3 +150,13 @@ def test_expired_entry_of_the_list_stops_nobody(make_box: Callable[..., Box]) ->
     box.database.write(lambda session: insert_rows(session, Suppression, row))
 
     assert box.alerts.test().email == ""
+
+
+def test_slip_in_one_address_silences_neither_the_others_nor_any_alert(make_box: Callable[..., Box]) -> None:
+    box = make_box(BOTH.model_copy(update={"email": ("ann@-example-.com", "bob@example.com")}))
+
+    box.after(150)
+
+    [sentence] = sentences(box)
+    assert "ann@-example-.com" in sentence
+    assert [[one.email for one in mail.to] for mail in box.submitted] == [["bob@example.com"]]

@@ -15,7 +15,7 @@ from appliance.db.models.sender_account import BUILT_IN_MAILBOX_ID
 from appliance.db.queries import audit, mailbox
 from appliance.db.queries.audit import AuditFilters
 from appliance.db.queries.messages import Filters, page
-from appliance.errors import InvalidInput, NotFound
+from appliance.errors import InvalidInput, NotFound, StorageUnavailable
 from appliance.mail.addresses import Address
 from appliance.services.attachment_files import AttachmentFiles
 from appliance.services.attachments import Attachments
@@ -201,6 +201,33 @@ def test_a_release_that_is_refused_leaves_no_file_behind(chain: Chain, releases:
         releases.release(Release(mail, "acc_none", "once"))
 
     assert [path for path in (chain.directory / "attachments").glob("*/*")] == []
+
+
+class _Deaf:
+    """A database that stores, and is not heard of any more."""
+
+    def __init__(self, database: Database) -> None:
+        self.read = database.read
+        self._write = database.write
+
+    def write(self, fn: Any) -> Any:
+        if self._write(fn) is not None:
+            raise StorageUnavailable("The connection is gone.")
+
+
+def test_files_stay_where_nobody_knows_whether_the_message_was_stored(chain: Chain, sink: SmtpSink) -> None:
+    mail, account = kept(chain, **rich(chain)), chain.account(sink)
+    _lose(chain, everything(chain)[0].id, "message")
+    shutil.rmtree(chain.directory / "attachments")
+    deaf: Any = _Deaf(chain.database)
+    releases = MailboxRelease(deaf, chain.outbox, attachments_of(chain), run_native=lambda fn: fn(), clock=chain.clock)
+
+    with pytest.raises(StorageUnavailable):
+        releases.release(Release(mail, account, "once"))
+    chain.turn()
+
+    [message] = everything(chain)
+    assert (message.status, len(sink.messages)) == ("sent", 1)
 
 
 def test_a_mail_that_there_is_not_is_not_released(chain: Chain, sink: SmtpSink, releases: MailboxRelease) -> None:

@@ -44,6 +44,7 @@ def one_at_a_time() -> threading.Lock:
 
 
 def note(old: str, new: str, shown: tuple[str, ...]) -> None:
+    _forget_old()
     kept = _all().by_form
     kept[(once.given(), old)] = Renewal(new, shown, web().clock())
     while len(kept) > MOST_KEPT:
@@ -52,8 +53,15 @@ def note(old: str, new: str, shown: tuple[str, ...]) -> None:
 
 def of_this_form(old: str) -> Renewal | None:
     """What this form brought when it came before."""
-    found = _all().by_form.get((once.given(), old)) if once.given() else None
-    return found if found is not None and web().clock() - found.at < KEPT_FOR else None
+    _forget_old()
+    return _all().by_form.get((once.given(), old)) if once.given() else None
+
+
+def _forget_old() -> None:
+    """They hold what is shown once, such as recovery codes."""
+    kept, now = _all().by_form, web().clock()
+    for key in [key for key, one in kept.items() if now - one.at >= KEPT_FOR]:
+        kept.pop(key, None)
 
 
 def _all() -> Renewals:
