@@ -17,9 +17,11 @@ from gevent.threadpool import ThreadPool  # noqa: E402
 from sqlalchemy import create_engine, make_url  # noqa: E402
 
 from appliance.config.settings import ApplianceSettings, DatabaseSettings, Settings  # noqa: E402
+from appliance.db import database as database_module  # noqa: E402
 from appliance.db.database import Database  # noqa: E402
 from appliance.db.engine import create_database_engine  # noqa: E402
 from appliance.db.migrations import migrate  # noqa: E402
+from appliance.db.queries import message_search  # noqa: E402
 from appliance.db.types import new_id  # noqa: E402
 from tests.fakes import FakeClock  # noqa: E402
 from tests.waiting import wait_until  # noqa: E402
@@ -39,6 +41,13 @@ def loggers_follow_their_configuration() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(structlog, "configure", uncached)
         yield
+
+
+@pytest.fixture(autouse=True)
+def time_to_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy machine would end a look early, and a test would find less than there is."""
+    monkeypatch.setattr(database_module, "HURRY_SECONDS", 60.0)
+    monkeypatch.setattr(message_search, "LONGEST_SECONDS", 60.0)
 
 
 @pytest.fixture

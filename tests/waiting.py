@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 
 
-def wait_until(condition: Callable[[], object], timeout: float = 5.0, message: str = "") -> None:
+def wait_until(condition: Callable[[], object], timeout: float = 60.0, message: str = "") -> None:
     """Returns once `condition()` is true; fails the test after `timeout` seconds."""
     deadline = time.monotonic() + timeout
     while not condition():

@@ -27,7 +27,7 @@ class Running:
 
     def start(self) -> None:
         self._thread.start()
-        wait_until(self.parts.core.data_dir.run_file.exists, timeout=15)
+        wait_until(self.parts.core.data_dir.run_file.exists)
 
     def stop(self) -> None:
         self.parts.appliance.supervisor.request_stop()
@@ -94,13 +94,13 @@ def test_component_that_fails_shows_why_and_comes_back_while_messages_are_taken(
     wait_until(lambda: running.health(name).status is Status.FAILED)
     shown = running.health_page()
     message_id = running.post_message()
-    wait_until(lambda: running.health(name).ok, timeout=15)
+    wait_until(lambda: running.health(name).ok)
 
     assert shown[name]["status"] == "failed"
     assert shown[name]["detail"] == f"RuntimeError: the {name} is out of luck"
     assert all(shown[other]["status"] == "running" for other in NAMES if other != name)
     assert running.health(name).restarts == 1
-    wait_until(lambda: running.status_of(message_id) == "sent", timeout=15)
+    wait_until(lambda: running.status_of(message_id) == "sent")
 
 
 def test_http_server_that_fails_comes_back_on_its_port_while_the_others_go_on(running: Running) -> None:
@@ -110,8 +110,8 @@ def test_http_server_that_fails_comes_back_on_its_port_while_the_others_go_on(ru
     wait_until(lambda: running.health("http server").status is Status.FAILED)
     detail = running.health("http server").detail
     others = [running.health(name).ok for name in NAMES[:-1]]
-    wait_until(lambda: running.health("http server").ok, timeout=15)
+    wait_until(lambda: running.health("http server").ok)
 
     assert detail == "RuntimeError: the http server is out of luck"
     assert others == [True] * 5
-    wait_until(lambda: running.status_of(message_id) == "sent", timeout=15)
+    wait_until(lambda: running.status_of(message_id) == "sent")

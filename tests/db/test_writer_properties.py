@@ -103,7 +103,7 @@ def test_killed_process_loses_nothing_that_it_acknowledged(tmp_path: Path, momen
         command = [sys.executable, "-m", "tests.db.crash_writer", str(path), str(moment)]
         process = subprocess.Popen(command, cwd=ROOT, stdout=output)
         try:
-            wait_until(lambda: log.read_bytes().count(b"\n") >= moment, timeout=30)
+            wait_until(lambda: log.read_bytes().count(b"\n") >= moment)
         finally:
             process.kill()
             process.wait()

@@ -72,7 +72,7 @@ def setup_link(appliance: Appliance) -> str:
         found[:] = re.findall(r"/setup\?token=[\w-]+", "\n".join(appliance.log_lines()))
         return bool(found)
 
-    wait_until(logged, timeout=10, message="the log names no setup link")
+    wait_until(logged, message="the log names no setup link")
     return found[-1]
 
 

@@ -50,10 +50,10 @@ def test_message_gets_out_and_survives_a_kill(
     appliance = start_appliance({"DATABASE_URL": database_url, "BROKER_URL": broker_url, "DELIVERY_RETRY_SECONDS": "1"})
     add_account(appliance, gated_sink)
     wait_for_status(appliance, post(appliance, "first@example.com"), "sent")
-    wait_until(lambda: "send_email_task" in str(appliance.ask_flower("GET", "/api/tasks")[1]), timeout=15)
+    wait_until(lambda: "send_email_task" in str(appliance.ask_flower("GET", "/api/tasks")[1]))
     gate.close()
     begun = post(appliance, "begun@example.com")
-    wait_until(lambda: gate.waiting, timeout=15)
+    wait_until(lambda: gate.waiting)
 
     appliance.kill()
     gate.open()

@@ -21,14 +21,14 @@ def test_kill_on_a_backlog_of_100_000_loses_none_and_sends_on(
     fill(f"sqlite:///{appliance.data_dir / 'postroom.db'}", QUEUED, QUEUED, port=gated_sink.port)
     gate.close()
     appliance.start()
-    wait_until(lambda: gate.waiting, timeout=30)
+    wait_until(lambda: gate.waiting)
     before = _statuses(appliance)
 
     appliance.kill()
     gate.open()
     appliance.start()
     urgent = post(appliance, "urgent@example.com", priority="high")
-    wait_until(lambda: "urgent@example.com" in arrivals(gated_sink), timeout=30, message=f"not sent: {urgent}")
+    wait_until(lambda: "urgent@example.com" in arrivals(gated_sink), message=f"not sent: {urgent}")
     wait_until(lambda: gated_sink.count > 200, timeout=60)
     appliance.kill()
 

@@ -62,7 +62,7 @@ def test_backup_under_load_has_everything_that_was_accepted_before_and_sends_not
         clients.post_more(10)
     appliance.kill()
     gate.open()
-    wait_until(lambda: not gated_sink.open_connections, timeout=30)
+    wait_until(lambda: not gated_sink.open_connections)
     sent_by_the_first = dict(arrivals(gated_sink))
 
     checked = make_appliance(directory="elsewhere").command("restore", "--check", str(archive))
@@ -79,7 +79,7 @@ def test_backup_under_load_has_everything_that_was_accepted_before_and_sends_not
     assert arrivals(gated_sink) == sent_by_the_first
     box(copy, "resume")
     wait_for_status(copy, new, "sent")
-    wait_until(lambda: before <= set(arrivals(gated_sink)), timeout=30)
+    wait_until(lambda: before <= set(arrivals(gated_sink)))
     assert all(len(set(ids)) == 1 for ids in arrivals(gated_sink).values())  # what came twice is the same message
 
 
@@ -93,7 +93,7 @@ def test_what_waits_in_a_copy_can_be_held_while_new_messages_go(
     add_account(appliance, gated_sink)
     gate.close()
     post(appliance, "first@example.com")
-    wait_until(lambda: gate.waiting, timeout=15)
+    wait_until(lambda: gate.waiting)
     old = post(appliance, "old@example.com")
     appliance.command("backup", "--to", str(archive))
     appliance.kill()
@@ -102,7 +102,7 @@ def test_what_waits_in_a_copy_can_be_held_while_new_messages_go(
     copy.start()
 
     job = box(copy, "resume", {"waiting": "hold"})["job"]
-    wait_until(lambda: not box(copy)["paused"], timeout=30)
+    wait_until(lambda: not box(copy)["paused"])
     new = post(copy, "new@example.com")
     wait_for_status(copy, new, "sent")
 
@@ -115,7 +115,7 @@ def test_backup_asked_for_over_the_api_is_made_kept_and_told_of(start_appliance:
     appliance = start_appliance({"BACKUP_KEEP": "2"})
     for count in (1, 2, 3):
         backups(appliance, "POST")
-        wait_until(lambda made=count: made_at(appliance) >= made, timeout=30)  # type: ignore[misc]
+        wait_until(lambda made=count: made_at(appliance) >= made)  # type: ignore[misc]
 
     shown = backups(appliance)
 

@@ -109,7 +109,7 @@ def test_a_test_is_made_from_a_template(browser: Browser, shared: Appliance, sha
     page.get_by_role("button", name="Send without a preview").click()
 
     expect(page.get_by_role("heading", name="Parcel 8")).to_be_visible()
-    wait_until(lambda: "by-template@example.com" in arrivals(shared_sink), 10, "it did not arrive")
+    wait_until(lambda: "by-template@example.com" in arrivals(shared_sink), message="it did not arrive")
     assert seen.complaints == []
     context.close()
 

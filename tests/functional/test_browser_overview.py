@@ -34,7 +34,7 @@ def busy(shared: Appliance) -> Appliance:
         _, answer = shared.request("GET", "/api/v1/stats", shared.local_token())
         return bool(answer["totals"]["sent"])
 
-    wait_until(counted, timeout=10, message="what was sent is not counted")
+    wait_until(counted, message="what was sent is not counted")
     return shared
 
 
@@ -73,11 +73,11 @@ def test_charts_change_their_colours_with_the_device(browser: Browser, busy: App
     sign_in(page, busy)
     page.goto(address(busy) + "/statistics?by=account")
     canvas = page.locator("canvas[data-chart]")
-    wait_until(lambda: has_green(canvas, "light"), timeout=10)
+    wait_until(lambda: has_green(canvas, "light"))
 
     page.emulate_media(color_scheme="dark")
 
-    wait_until(lambda: has_green(canvas, "dark"), timeout=10)
+    wait_until(lambda: has_green(canvas, "dark"))
     context.close()
 
 

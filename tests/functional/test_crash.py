@@ -44,7 +44,7 @@ def test_kill_repeats_what_was_begun_with_its_message_id_and_sends_all_else_once
         wait_for_status(appliance, message_id, "held")
     gate.close()
     _resume(appliance, account)
-    wait_until(lambda: gate.waiting, timeout=15)
+    wait_until(lambda: gate.waiting)
     ids["late@example.com"] = post(appliance, "late@example.com")
     before = [message(appliance, message_id)["status"] for message_id in ids.values()]
 

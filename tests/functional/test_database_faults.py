@@ -42,7 +42,7 @@ def test_while_another_program_locks_the_database_health_answers_and_nothing_is_
     assert answered_meanwhile > 2
     assert told["status"] == "failing"
     assert "locked" in told["database"]["detail"]
-    wait_until(lambda: appliance.request("GET", "/health")[0] == 200, timeout=30)
+    wait_until(lambda: appliance.request("GET", "/health")[0] == 200)
     after = post(appliance, "after@example.com")
     wait_for_status(appliance, after, "sent")
     assert set(arrivals(sink)) == {"after@example.com"}
@@ -57,7 +57,7 @@ def test_lock_that_is_held_for_a_moment_is_only_waited_for(start_appliance: Make
         with locked(appliance):
             time.sleep(1)
         clients.post_more(20)
-    wait_until(lambda: set(arrivals(sink)) == set(clients.accepted), timeout=30)
+    wait_until(lambda: set(arrivals(sink)) == set(clients.accepted))
 
     assert clients.refused == []
 
@@ -74,8 +74,8 @@ def test_damaged_database_is_said_and_takes_no_mail_that_it_would_lose(start_app
     _damage(file)
 
     appliance.launch()
-    wait_until(appliance.find_ports, timeout=30)
-    wait_until(lambda: post_anyhow(appliance)[0] == 503 and appliance.request("GET", "/health")[0] == 503, timeout=30)
+    wait_until(appliance.find_ports)
+    wait_until(lambda: post_anyhow(appliance)[0] == 503 and appliance.request("GET", "/health")[0] == 503)
     status, answer = post_anyhow(appliance)
     _, health = appliance.request("GET", "/health")
     code = appliance.stop()
@@ -113,7 +113,7 @@ def test_without_free_descriptors_nothing_is_lost_and_it_recovers(
 
     assert {answer["code"] for _, answer in clients.refused} <= {"storage_unavailable", "temporarily_unavailable"}
     assert [recipient for recipient, ids in arrivals(sink).items() if len(set(ids)) > 1] == []
-    wait_until(lambda: appliance.request("GET", "/health")[0] == 200, timeout=30)
+    wait_until(lambda: appliance.request("GET", "/health")[0] == 200)
     assert all(one["restarts"] == 0 for one in appliance.health().values())
     assert appliance.stop() == 0
 

@@ -36,10 +36,10 @@ def test_below_the_floor_new_mail_is_refused_and_accepted_mail_goes_out(
     add_account(appliance, gated_sink)
     gate.close()
     before = post(appliance, "before@example.com")
-    wait_until(lambda: gate.waiting, timeout=15)
+    wait_until(lambda: gate.waiting)
 
     ballast = _fill(small_disk, leave=19 * MEGABYTE)
-    wait_until(lambda: post_anyhow(appliance, "until@example.com")[0] == 507, timeout=15)
+    wait_until(lambda: post_anyhow(appliance, "until@example.com")[0] == 507)
     status, answer = post_anyhow(appliance, "no@example.com")
     uploaded, _ = _upload(appliance)
     _, health = appliance.request("GET", "/health")
@@ -55,9 +55,9 @@ def test_below_the_floor_new_mail_is_refused_and_accepted_mail_goes_out(
     assert (ready, why["failing"]) == (503, ["intake"])
 
     ballast.unlink()
-    wait_until(lambda: post_anyhow(appliance, "after@example.com")[0] == 202, timeout=15)
+    wait_until(lambda: post_anyhow(appliance, "after@example.com")[0] == 202)
     assert appliance.request("GET", "/health/ready")[0] == 200
-    wait_until(lambda: "after@example.com" in arrivals(gated_sink), timeout=15)
+    wait_until(lambda: "after@example.com" in arrivals(gated_sink))
     assert "no@example.com" not in arrivals(gated_sink)
 
 
@@ -69,12 +69,12 @@ def test_full_disk_refuses_what_it_cannot_keep_and_loses_nothing(
     add_account(appliance, gated_sink)
     gate.close()
     in_flight = post(appliance, "in-flight@example.com")
-    wait_until(lambda: gate.waiting, timeout=15)
+    wait_until(lambda: gate.waiting)
 
     ballast = _fill(small_disk, leave=0)
     refused = [_post_until_refused(appliance) for _ in range(3)]
     gate.open()
-    wait_until(lambda: appliance.request("GET", "/health")[0] == 503, timeout=20)
+    wait_until(lambda: appliance.request("GET", "/health")[0] == 503)
     _, health = appliance.request("GET", "/health")
 
     assert {(status, answer["code"]) for status, answer in refused} == {(503, "storage_unavailable")}
@@ -82,7 +82,7 @@ def test_full_disk_refuses_what_it_cannot_keep_and_loses_nothing(
     assert appliance.request("GET", "/health/live")[0] == 200
 
     ballast.unlink()
-    wait_until(lambda: appliance.request("GET", "/health")[0] == 200, timeout=30)
+    wait_until(lambda: appliance.request("GET", "/health")[0] == 200)
     wait_for_status(appliance, in_flight, "sent", timeout=30)
     after = post(appliance, "after@example.com")
     wait_for_status(appliance, after, "sent", timeout=30)

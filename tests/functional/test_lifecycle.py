@@ -187,7 +187,7 @@ def test_worker_that_was_shut_down_through_flower_comes_back_while_messages_are_
     wait_until(lambda: appliance.health()["worker"]["status"] == "failed", message="it was not seen to fail")
     detail = appliance.health()["worker"]["detail"]
     meanwhile, answer = post_anyhow(appliance)
-    wait_until(lambda: appliance.health()["worker"]["status"] == "running", timeout=15)
+    wait_until(lambda: appliance.health()["worker"]["status"] == "running")
 
     assert (status, meanwhile) == (200, 202)
     assert "shut down by a control command" in detail

@@ -19,7 +19,7 @@ def test_high_priority_overtakes_a_backlog_and_the_backlog_follows(
     urgent = {"to": ["urgent@example.com"], "subject": "Now", "text": "Now.", "priority": "high"}
 
     add_account(appliance, sink)
-    wait_until(lambda: len(sink.messages) > 0, 30)
+    wait_until(lambda: len(sink.messages) > 0)
     assert appliance.request("POST", "/api/v1/messages", key, urgent)[0] == 202
 
     wait_until(lambda: len(sink.messages) == BACKLOG + 1, 120)

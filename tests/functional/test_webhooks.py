@@ -43,13 +43,13 @@ def test_message_that_is_sent_reaches_the_receiver_signed(
 
     message_id = post(appliance, "ann@example.com", metadata={"order": 7})
 
-    wait_until(lambda: receiver.received, 15, "no webhook came")
+    wait_until(lambda: receiver.received, message="no webhook came")
     [received] = receiver.received
     event = Webhook(endpoint["secret"]).verify(received.body, received.headers)
     assert event["type"] == "message.sent"
     assert (event["data"]["id"], event["data"]["metadata"]) == (message_id, {"order": 7})
     assert event["data"]["recipients"][0]["reply_code"] == 250
-    wait_until(lambda: deliveries(appliance, endpoint["id"])[0]["status"] == "delivered", 15)
+    wait_until(lambda: deliveries(appliance, endpoint["id"])[0]["status"] == "delivered")
     assert appliance.stop() == 0
 
 
@@ -61,12 +61,12 @@ def test_webhook_caught_by_a_power_cut_comes_again_under_its_id(
     add_account(appliance, sink)
     add_endpoint(appliance, receiver.url, "message.sent")
     post(appliance)
-    wait_until(lambda: receiver.received, 15, "no webhook came")
+    wait_until(lambda: receiver.received, message="no webhook came")
 
     appliance.kill()
     appliance.start()
 
-    wait_until(lambda: len(receiver.received) == 2, 15, "it did not come again")
+    wait_until(lambda: len(receiver.received) == 2, message="it did not come again")
     assert len(set(receiver.ids)) == 1
 
 

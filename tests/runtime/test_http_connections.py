@@ -125,7 +125,7 @@ def test_request_that_drips_is_given_up_although_each_byte_is_in_time(start: Sta
     with connect(server) as connection:
         connection.sendall(begun)
 
-        wait_until(lambda: not drip(connection), timeout=20)
+        wait_until(lambda: not drip(connection))
 
     assert answers(server)
 
@@ -166,7 +166,7 @@ def test_answers_that_nobody_fetches_hold_no_thread(start: Start, site: Site) ->
             connection.sendall(b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n")
 
         assert answers(server)
-        wait_until(lambda: site.torn == 2, timeout=20)
+        wait_until(lambda: site.torn == 2)
 
 
 @pytest.mark.parametrize("begun", [b"", b"GET / HTTP/1.1\r\n", HEAD + b"Content-Length: 9\r\n\r\n1"])
@@ -217,7 +217,7 @@ def test_bodies_that_are_not_complete_do_not_fill_the_disk(start: Start) -> None
             connection.sendall(HEAD + b"Content-Length: 500000\r\n\r\n" + bytes(250_000))
         [channels] = [server._server.active_channels]
 
-        wait_until(lambda: sum(channel.held_bytes() for channel in channels.values()) <= 1_000_000, timeout=20)
+        wait_until(lambda: sum(channel.held_bytes() for channel in channels.values()) <= 1_000_000)
 
         assert len(channels) >= 3
         assert answers(server)

@@ -286,7 +286,7 @@ def test_who_may_only_look_sees_no_button_that_would_be_refused(
     services.gate.clear()
     task_id = app.tasks[SEND_TASK].apply_async((["msg_1"], "clm_1")).id
     under_prefix = Browser(monitor.port, "/flower")
-    wait_until(lambda: under_prefix.states() == {"STARTED"}, timeout=10)
+    wait_until(lambda: under_prefix.states() == {"STARTED"})
     asked = page.format(task=task_id)
 
     changing, looking = (under_prefix.get(asked, headers=headers).text for headers in ({}, {READ_ONLY: "1"}))
@@ -560,11 +560,11 @@ def test_other_brokers_are_monitored_too(server_app: PostroomCelery, make_monito
     worker.start()
     monitor.start()
     browser = Browser(monitor.port)
-    wait_until(lambda: "active_queues" in browser.get("/api/workers").json().get(NODE, {}), timeout=10)
+    wait_until(lambda: "active_queues" in browser.get("/api/workers").json().get(NODE, {}))
 
     enqueue_claim(server_app, ["msg_1"], "clm_1")
 
-    wait_until(lambda: browser.states() == {"SUCCESS"}, timeout=15)
+    wait_until(lambda: browser.states() == {"SUCCESS"})
     assert browser.get("/broker").status_code == 200
     assert monitor.stop(10)
     assert worker.stop(10)

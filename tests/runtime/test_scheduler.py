@@ -72,7 +72,7 @@ def test_periodic_task_is_enqueued_when_its_time_comes(rig: Rig) -> None:
     rig.last_runs["daily"] = rig.now = datetime.now(UTC)
     rig.scheduler({"daily": "0 0 * * *", "other": "0 12 * * *"}, Soon()).start()
 
-    wait_until(lambda: rig.enqueued, timeout=10)
+    wait_until(lambda: rig.enqueued)
 
     assert rig.enqueued == ["daily"]
 
@@ -173,5 +173,5 @@ def test_error_in_its_loop_is_seen(rig: Rig) -> None:
 
     zone.broken = True
 
-    wait_until(lambda: scheduler.health().status is Status.FAILED, timeout=10)
+    wait_until(lambda: scheduler.health().status is Status.FAILED)
     assert scheduler.health().detail == "RuntimeError: the calendar is gone"

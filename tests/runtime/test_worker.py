@@ -366,7 +366,7 @@ def round_trip(app: PostroomCelery, services: RecordingServices) -> None:
 
     worker.start()
 
-    wait_until(lambda: len(services.delivered) == 5, timeout=15)
+    wait_until(lambda: len(services.delivered) == 5)
     assert services.started == [["msg_high"], ["msg_0"], ["msg_1"], ["msg_2"], ["msg_3"]]
     for what in ("ping", "active", "reserved", "registered", "stats"):
         assert list(inspect(app, what)) == [worker.node]
@@ -393,10 +393,10 @@ def test_lost_rabbitmq_connection_comes_back(rabbitmq_app: PostroomCelery, servi
     connection = worker._controller.consumer.connection  # type: ignore[union-attr]
 
     connection.connection.transport.sock.shutdown(socket.SHUT_RDWR)
-    wait_until(lambda: "the connection to the broker is lost" in worker.health().detail, timeout=10)
+    wait_until(lambda: "the connection to the broker is lost" in worker.health().detail)
     assert worker.health().ok
     enqueue_claim(rabbitmq_app, ["msg_after"], "clm_1")
 
-    wait_until(lambda: services.delivered, timeout=15)
+    wait_until(lambda: services.delivered)
     assert worker.health().detail == ""
     assert worker.stop(10)

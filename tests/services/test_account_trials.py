@@ -30,7 +30,7 @@ def form(port: int, password: str = "s3cret-pass") -> AccountForm:
 
 
 def ended(trials: AccountTrials, trial_id: str) -> Trial:
-    wait_until(lambda: trials.look(trial_id).state is not TrialState.RUNNING, timeout=10)
+    wait_until(lambda: trials.look(trial_id).state is not TrialState.RUNNING)
     return trials.look(trial_id)
 
 
@@ -79,7 +79,7 @@ def test_the_dialogue_is_seen_while_the_server_thinks(trials: AccountTrials) -> 
         connection, _ = slow.accept()
         with connection:
             connection.sendall(b"220 slow.example\r\n")
-            wait_until(lambda: any("EHLO" in line for line in trials.look(trial_id).dialogue), timeout=5)
+            wait_until(lambda: any("EHLO" in line for line in trials.look(trial_id).dialogue))
 
             assert trials.look(trial_id).state is TrialState.RUNNING
         assert ended(trials, trial_id).state is TrialState.BAD

@@ -23,6 +23,7 @@ from appliance.config.settings import Settings
 from appliance.db.models import User
 from appliance.health import Health, Status
 from appliance.services.permission import Role
+from appliance.web.admin import counting
 from appliance.web.app import assemble, serve
 from appliance.web.context import FlowerAccess, Telemetry, WebContext
 from tests.smtp_sink import SmtpSink
@@ -73,6 +74,12 @@ class ApiClient:
 
 MakeApi = Callable[..., ApiClient]
 MakePerson = Callable[..., FlaskClient]
+
+
+@pytest.fixture(autouse=True)
+def time_to_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a busy machine a page would say that it still counts."""
+    monkeypatch.setattr(counting, "PATIENCE", 60.0)
 
 
 @pytest.fixture

@@ -55,10 +55,10 @@ def test_only_a_few_counts_go_on_at_once_and_all_get_their_turn(gated: GatedBulk
     assert [one is other for one, other in zip(begun, again, strict=True)] == [True] * 20
     assert threading.active_count() - before <= MOST_AT_ONCE
     gated.gate.set()
-    wait_until(lambda: not any(one.goes_on for one in begun), 10, "not all were counted")
+    wait_until(lambda: not any(one.goes_on for one in begun), message="not all were counted")
     assert [one.found and one.found.matching for one in begun] == list(range(20))
     assert gated.most_at_work <= MOST_AT_ONCE
-    wait_until(lambda: threading.active_count() <= before, 10, "the threads stay")
+    wait_until(lambda: threading.active_count() <= before, message="the threads stay")
 
 
 def test_what_nobody_asks_for_any_more_is_not_begun(gated: GatedBulk) -> None:
@@ -66,7 +66,7 @@ def test_what_nobody_asks_for_any_more_is_not_begun(gated: GatedBulk) -> None:
 
     begun = [countings.of(bulk, question(number)) for number in range(MOST_KEPT + MOST_AT_ONCE + 5)]
     gated.gate.set()
-    wait_until(lambda: not begun[-1].goes_on, 10, "the last one was not counted")
+    wait_until(lambda: not begun[-1].goes_on, message="the last one was not counted")
 
     assert str(MOST_AT_ONCE) not in gated.asked
     assert len(gated.asked) == MOST_KEPT + MOST_AT_ONCE
@@ -79,8 +79,8 @@ def test_an_answer_is_given_once_and_counted_anew_for_who_comes_later(gated: Gat
     def answered() -> bool:
         return not countings.of(bulk, question(7)).goes_on
 
-    wait_until(answered, 10, "it was not counted")
-    wait_until(answered, 10, "it was not counted anew")
+    wait_until(answered, message="it was not counted")
+    wait_until(answered, message="it was not counted anew")
 
     assert gated.asked == ["7", "7"]
 
@@ -92,7 +92,7 @@ def test_what_cannot_be_counted_says_why() -> None:
 
     countings = Countings()
     found = countings.of(cast("Bulk", Broken()), question(1))
-    wait_until(lambda: not found.goes_on, 10, "it goes on")
+    wait_until(lambda: not found.goes_on, message="it goes on")
 
     assert found.found is None
     assert "The database is away." in found.trouble
@@ -104,9 +104,9 @@ def test_an_answer_that_nobody_came_for_is_not_given_to_who_asks_much_later(
     countings, bulk = Countings(), cast("Bulk", gated)
     left = countings.of(bulk, question(1))
     gated.gate.set()
-    wait_until(lambda: not left.goes_on, 10, "it was not counted")
+    wait_until(lambda: not left.goes_on, message="it was not counted")
     monkeypatch.setattr(counting, "KEPT_SECONDS", -1)
 
     countings.of(bulk, question(1))
 
-    wait_until(lambda: gated.asked == ["1", "1"], 10, "the old answer was given")
+    wait_until(lambda: gated.asked == ["1", "1"], message="the old answer was given")

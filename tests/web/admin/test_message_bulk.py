@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 from appliance.bootstrap import Core
 from appliance.db.queries import jobs
 from appliance.services.bulk import Bulk, BulkCount, BulkRequest
-from appliance.web.admin import messages
+from appliance.web.admin import counting, messages
 from tests.web.admin.conftest import Submit
 from tests.web.admin.test_messages import set_state, state_of
 from tests.web.conftest import MakePerson, submit
@@ -115,13 +115,15 @@ def test_a_count_that_takes_long_is_shown_when_it_is_there(
     counted, gate = core.services.bulk.count, threading.Event()
 
     def slow(_self: Bulk, request: BulkRequest) -> BulkCount:
-        gate.wait(10)
+        gate.wait(60)
         return counted(request)
 
     monkeypatch.setattr(Bulk, "count", slow)
     path = f"/messages/bulk?action=retry&id={message_id}"
 
-    early = alice.get(path).text
+    with monkeypatch.context() as hurry:
+        hurry.setattr(counting, "PATIENCE", 0.01)
+        early = alice.get(path).text
     gate.set()
     late = alice.get(path).text
 

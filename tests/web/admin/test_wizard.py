@@ -35,7 +35,7 @@ def try_account(alice: FlaskClient, fields: dict[str, str]) -> str:
     answer = submit(alice, "/welcome/account?preset=custom", fields, form_at="/welcome/account?preset=custom")
     assert answer.status_code == 302, answer.text
     path = answer.headers["Location"]
-    wait_until(lambda: 'data-refresh-seconds="0"' in alice.get(path).text, timeout=10)
+    wait_until(lambda: 'data-refresh-seconds="0"' in alice.get(path).text)
     return alice.get(path).text
 
 
@@ -254,6 +254,6 @@ def test_an_account_that_is_tried_twice_is_added_once(alice: FlaskClient, core: 
     form = filled_in(alice, "/welcome/account?preset=custom", account_fields(sink))
 
     [place] = {alice.post("/welcome/account?preset=custom", data=form).headers["Location"] for _ in range(2)}
-    wait_until(lambda: 'data-refresh-seconds="0"' in alice.get(place).text, timeout=10)
+    wait_until(lambda: 'data-refresh-seconds="0"' in alice.get(place).text)
 
     assert senders(core) == ["Shop"]
