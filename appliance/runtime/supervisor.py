@@ -13,7 +13,7 @@ from appliance.errors import StartupError
 from appliance.health import Health, Status
 from appliance.runtime.component import Component
 
-WATCH_SECONDS = 0.2
+WATCH_SECONDS = 0.5
 FIRST_BACKOFF = 0.5
 LONGEST_BACKOFF = 30.0
 
