@@ -18,6 +18,7 @@ hold = monkey.get_original("time", "sleep")
 def watchdog() -> Iterator[HubWatchdog]:
     watchdog = HubWatchdog()
     watchdog.start()
+    gevent.sleep(0.01)  # what the loop does already as the watchdog starts is not watched
     yield watchdog
     watchdog.stop()
 
@@ -81,6 +82,7 @@ def test_start_and_stop_are_harmless_twice(watchdog: HubWatchdog) -> None:
     watchdog.stop()
     watchdog.stop()
     watchdog.start()
+    gevent.sleep(0.01)
 
     with capture_logs() as log:
         hold_the_loop()
