@@ -1,6 +1,7 @@
 """The command line: chooses the command, reads the configuration, sets up the log, turns errors into exit codes."""
 
 import argparse
+import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -9,7 +10,7 @@ from pathlib import Path
 import structlog
 
 from appliance.commands import COMMANDS, DEFAULT, Command
-from appliance.config import loader, logs
+from appliance.config import loader, log_journal, logs
 from appliance.config.log_settings import LogSettings
 from appliance.db.models.audit_entry import ActorKind
 from appliance.errors import ApplianceError, ConfigError
@@ -88,4 +89,6 @@ def _actor(command: Command) -> Actor:
 
 
 def _complain(line: str) -> None:
+    if log_journal.is_behind(sys.stderr, os.environ):
+        line = log_journal.prioritised(line, logging.ERROR)
     sys.stderr.write(f"{line}\n")

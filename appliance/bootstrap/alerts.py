@@ -10,17 +10,13 @@ from typing import Any
 
 from gevent import Timeout
 
-from appliance.clock import utc_now
+from appliance.bootstrap.ground import Ground
 from appliance.config.alert_settings import kind_of
-from appliance.config.data_dir import DataDirectory
-from appliance.config.settings import Settings
-from appliance.db.database import Database
 from appliance.db.models import SenderAccount
 from appliance.db.write import RunNative
 from appliance.errors import Unavailable
 from appliance.mail.server_certificate import valid_until
 from appliance.mail.smtp import system_tls
-from appliance.mail.smtp_wire import LookUp
 from appliance.services.alert_conditions import Conditions
 from appliance.services.alert_mail import AlertMail
 from appliance.services.alert_news import AlertNews
@@ -28,7 +24,7 @@ from appliance.services.alerts import Alerts
 from appliance.services.backups import Backups
 from appliance.services.server_certificates import ServerCertificates
 from appliance.services.submission import Submission
-from appliance.services.submit_message import Submitter
+from appliance.services.submit_message import Accepted, SubmitMessage, Submitter
 from appliance.services.transports import Transports
 
 TYPE = "warning"
@@ -41,57 +37,67 @@ class Watching:
 
 
 def build_alerts(
-    settings: Settings,
-    data_dir: DataDirectory,
-    database: Database,
+    ground: Ground,
     *,
     submission: Submission,
     backups: Backups,
     transports: Transports,
-    hostname: str,
-    box_id: str,
-    run_native: RunNative,
-    look_up: LookUp,
     public_url: Callable[[], str],
 ) -> Watching:
-    urls = settings.alerts.urls.get_secret_value().split()
+    certificates = _certificates(ground, transports)
+    mail = _mail(ground, submission)
+    conditions = _conditions(ground, backups, certificates, mail)
+    news = _news(ground, mail, public_url)
+    settings, zone, clock = ground.settings.alerts, ground.zone, ground.clock
+    alerts = Alerts(ground.database, settings, conditions, news, box_id=ground.box_id, zone=zone, clock=clock)
+    return Watching(alerts, certificates)
+
+
+def _certificates(ground: Ground, transports: Transports) -> ServerCertificates:
+    delivery, soon = ground.settings.delivery, bool(ground.settings.alerts.certificate_days)
 
     def ask(account: SenderAccount) -> datetime | None:
-        return valid_until(transports.server(account), settings.delivery, hostname, system_tls(), look_up)
+        server = transports.server(account)
+        return valid_until(server, delivery, ground.hostname, system_tls(), ground.look_up_server)
 
-    certificates = ServerCertificates(
-        database, ask, start=_beside, soon=bool(settings.alerts.certificate_days), clock=utc_now
-    )
-    mail = AlertMail(
-        database,
-        settings.alerts.email,
-        submit=lambda command: submission.submit(command, Submitter(None)),
-        box_id=box_id,
-        clock=utc_now,
-    )
-    conditions = Conditions(
-        database,
-        settings.alerts,
-        directory=str(data_dir.path),
-        free=data_dir.free_bytes,
-        zone=settings.zone,
+    return ServerCertificates(ground.database, ask, start=_beside, soon=soon, clock=ground.clock)
+
+
+def _mail(ground: Ground, submission: Submission) -> AlertMail:
+    def submit(command: SubmitMessage) -> Accepted:
+        return submission.submit(command, Submitter(None))
+
+    emails = ground.settings.alerts.email
+    return AlertMail(ground.database, emails, submit=submit, box_id=ground.box_id, clock=ground.clock)
+
+
+def _conditions(ground: Ground, backups: Backups, certificates: ServerCertificates, mail: AlertMail) -> Conditions:
+    return Conditions(
+        ground.database,
+        ground.settings.alerts,
+        directory=str(ground.data_dir.path),
+        free=ground.data_dir.free_bytes,
+        zone=ground.zone,
         last_backup=backups.last_run,
         certificates=certificates,
         mail=mail,
     )
-    news = AlertNews(
-        database,
-        settings.alerts,
+
+
+def _news(ground: Ground, mail: AlertMail, public_url: Callable[[], str]) -> AlertNews:
+    settings, port = ground.settings.alerts, ground.settings.web.port
+    urls = settings.urls.get_secret_value().split()
+    return AlertNews(
+        ground.database,
+        settings,
         mail=mail,
-        tell_urls=AppriseUrls(urls, settings.alerts.timeout_seconds, run_native).tell,
+        tell_urls=AppriseUrls(urls, settings.timeout_seconds, ground.run_native).tell,
         start=_beside,
-        name=f"Postroom {hostname}",
-        link=lambda: f"{public_url() or f'http://localhost:{settings.web.port}'}/alerts",
-        zone=settings.zone,
-        clock=utc_now,
+        name=f"Postroom {ground.hostname}",
+        link=lambda: f"{public_url() or f'http://localhost:{port}'}/alerts",
+        zone=ground.zone,
+        clock=ground.clock,
     )
-    alerts = Alerts(database, settings.alerts, conditions, news, box_id=box_id, zone=settings.zone, clock=utc_now)
-    return Watching(alerts, certificates)
 
 
 class AppriseUrls:

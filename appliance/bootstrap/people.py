@@ -2,13 +2,10 @@
 
 from typing import TypedDict
 
-from appliance.clock import Clock
-from appliance.config.settings import Settings
-from appliance.config.vault import Vault
-from appliance.db.database import Database
+from appliance.bootstrap.ground import Ground
 from appliance.services.first_run import FirstRun
 from appliance.services.own_password import OwnPassword
-from appliance.services.passwords import Passwords, RunNative
+from appliance.services.passwords import Passwords
 from appliance.services.place import Place
 from appliance.services.second_factor import SecondFactor
 from appliance.services.sessions import Sessions
@@ -30,14 +27,8 @@ class People(TypedDict):
     first_run: FirstRun
 
 
-def build_people(
-    settings: Settings,
-    database: Database,
-    vault: Vault,
-    *,
-    run_native: RunNative,
-    clock: Clock,
-) -> People:
+def build_people(ground: Ground) -> People:
+    settings, database, clock, run_native = ground.settings, ground.database, ground.clock, ground.run_native
     users = Users(database, run_native=run_native, clock=clock)
     passwords = Passwords(run_native)
     sessions = Sessions(database, settings.web, clock=clock)
@@ -45,7 +36,7 @@ def build_people(
         users=users,
         user_changes=UserChanges(database, passwords, clock=clock, forget=sessions.forget),
         own_password=OwnPassword(database, passwords, clock=clock, forget=sessions.forget_but),
-        second_factor=SecondFactor(database, vault, clock=clock),
+        second_factor=SecondFactor(database, ground.vault, clock=clock),
         sessions=sessions,
         setup=Setup(users, minutes=settings.appliance.setup_minutes, clock=clock, data_dir=settings.data_dir),
         place=Place(database, settings.appliance, settings.data_dir, run_native=run_native, clock=clock),

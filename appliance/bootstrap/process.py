@@ -6,6 +6,7 @@ import signal
 import time
 from collections.abc import Mapping
 from contextlib import suppress
+from functools import partial
 from types import FrameType, MappingProxyType
 from typing import Any
 
@@ -122,7 +123,8 @@ class Appliance:
             zone=settings.zone,
             clock=utc_now,
         )
-        self._http_server = HttpServer(self._app(), settings.web, refuse=too_busy.answer)
+        app = self._app()
+        self._http_server = HttpServer(app, settings.web, refuse=partial(too_busy.refuse, app))
         self.supervisor = Supervisor(
             self.components(),
             settings.supervisor,

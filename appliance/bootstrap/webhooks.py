@@ -3,18 +3,13 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from appliance.clock import Clock
-from appliance.config.vault import Vault
-from appliance.config.webhook_settings import WebhookSettings
-from appliance.db.database import Database
-from appliance.db.write import RunNative
+from appliance.bootstrap.ground import Ground
 from appliance.services.webhook_cleanup import WebhookCleanup
 from appliance.services.webhook_courier import WebhookCourier
 from appliance.services.webhook_endpoints import WebhookEndpoints
 from appliance.services.webhook_queue import WebhookQueue
 from appliance.services.webhook_replay import WebhookReplay
 from appliance.services.webhook_rules import RulesOfSending, url_rules
-from appliance.webhooks.connection import Resolve
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,31 +21,27 @@ class Webhooks:
     cleanup: WebhookCleanup
 
 
-def build_webhooks(
-    settings: WebhookSettings,
-    database: Database,
-    vault: Vault,
-    *,
-    box_id: str,
-    run_native: RunNative,
-    draining: Callable[[], bool],
-    resolve: Resolve,
-    clock: Clock,
-) -> Webhooks:
-    queue = WebhookQueue(database, settings, box_id=box_id, clock=clock)
-    courier = WebhookCourier(
-        database,
-        vault,
-        RulesOfSending(settings, run_native, resolve),
-        waits=settings.retry_seconds,
-        lease_seconds=queue.lease_seconds,
-        draining=draining,
-        clock=clock,
-    )
+def build_webhooks(ground: Ground, *, draining: Callable[[], bool]) -> Webhooks:
+    settings, database, clock = ground.settings.webhooks, ground.database, ground.clock
+    queue = WebhookQueue(database, settings, box_id=ground.box_id, clock=clock)
+    courier = _courier(ground, queue, draining)
     return Webhooks(
-        endpoints=WebhookEndpoints(database, vault, url_rules(settings), most=settings.endpoints, clock=clock),
+        endpoints=WebhookEndpoints(database, ground.vault, url_rules(settings), most=settings.endpoints, clock=clock),
         queue=queue,
         courier=courier,
         replay=WebhookReplay(database, courier, lease_seconds=queue.lease_seconds, clock=clock),
         cleanup=WebhookCleanup(database, log_days=settings.log_days, clock=clock),
+    )
+
+
+def _courier(ground: Ground, queue: WebhookQueue, draining: Callable[[], bool]) -> WebhookCourier:
+    settings = ground.settings.webhooks
+    return WebhookCourier(
+        ground.database,
+        ground.vault,
+        RulesOfSending(settings, ground.run_native, ground.look_up),
+        waits=settings.retry_seconds,
+        lease_seconds=queue.lease_seconds,
+        draining=draining,
+        clock=ground.clock,
     )

@@ -1,7 +1,8 @@
 """Logging: structlog and the standard library's loggers through one formatter, as text for people or as JSON."""
 
 import logging
-from collections.abc import Iterator, MutableMapping
+import os
+from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
@@ -9,7 +10,7 @@ from typing import Any, TextIO
 import structlog
 from structlog.typing import Processor
 
-from appliance.config import log_ring
+from appliance.config import log_journal, log_ring
 from appliance.config.log_file import RotatingLogFile
 from appliance.config.log_repeats import Repeats
 from appliance.config.log_ring import LogRing
@@ -31,11 +32,12 @@ QUIET = {
 }
 
 
-def configure(settings: LogSettings, stream: TextIO) -> None:
+def configure(settings: LogSettings, stream: TextIO, environ: Mapping[str, str] = os.environ) -> None:
     """Makes every logger of the process write to `stream`. May be called again; the last call counts."""
     level = _number(settings.level)
     outlets = _Outlets(settings)
-    outlets.add(logging.StreamHandler(stream), colours=stream.isatty())
+    # it gets every line, so it is the one that fills the ring
+    outlets.add(logging.StreamHandler(stream), _formatter(settings, stream, environ, log_ring.RECENT))
     root = logging.getLogger()
     root.handlers[:] = [outlets]
     _set_least(level)
@@ -59,7 +61,7 @@ def keep_file(settings: LogSettings, directory: Path) -> None:
         return
     path = directory / settings.file
     try:
-        outlets.add(RotatingLogFile(path, settings), least=_number(settings.file_level))
+        outlets.add(RotatingLogFile(path, settings), _Formatter(_renderer(settings)), _number(settings.file_level))
     except OSError as error:
         structlog.get_logger(__name__).warning("no log file is written", path=str(path), error=error.strerror)
 
@@ -91,13 +93,11 @@ class _Outlets(logging.Handler):
 
     def __init__(self, settings: LogSettings) -> None:
         super().__init__()
-        self._form = settings.format
         self._outlets: list[logging.Handler] = []
         self.repeats = Repeats(settings.repeat_seconds, self._write)
 
-    def add(self, outlet: logging.Handler, *, colours: bool = False, least: int = logging.NOTSET) -> None:
-        # the first outlet gets every line, so it is the one that fills the ring
-        outlet.setFormatter(_Formatter(self._form, colours=colours, ring=None if self._outlets else log_ring.RECENT))
+    def add(self, outlet: logging.Handler, formatter: logging.Formatter, least: int = logging.NOTSET) -> None:
+        outlet.setFormatter(formatter)
         outlet.setLevel(least)
         self._outlets.append(outlet)
 
@@ -127,14 +127,7 @@ class _Outlets(logging.Handler):
 class _Formatter(structlog.stdlib.ProcessorFormatter):
     """Never raises: a line that cannot be made well is made badly, for it may be the one that matters."""
 
-    def __init__(self, form: str, *, colours: bool, ring: LogRing | None) -> None:
-        renderer: Processor = (
-            structlog.processors.JSONRenderer(ensure_ascii=False)
-            if form == "json"
-            else structlog.dev.ConsoleRenderer(
-                colors=colours, pad_event_to=40, exception_formatter=structlog.dev.plain_traceback, sort_keys=False
-            )
-        )
+    def __init__(self, renderer: Processor, ring: LogRing | None = None) -> None:
         self._renderer = renderer
         self._ring = ring
         super().__init__(
@@ -166,6 +159,26 @@ class _Formatter(structlog.stdlib.ProcessorFormatter):
         if self._ring is not None:
             self._ring.add(event)
         return event
+
+
+class _JournalFormatter(_Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        return log_journal.prioritised(super().format(record), record.levelno)
+
+
+def _formatter(settings: LogSettings, stream: TextIO, environ: Mapping[str, str], ring: LogRing) -> _Formatter:
+    renderer = _renderer(settings, colours=stream.isatty())
+    if settings.format == "text" and log_journal.is_behind(stream, environ):
+        return _JournalFormatter(log_journal.without_moment(renderer), ring)
+    return _Formatter(renderer, ring)
+
+
+def _renderer(settings: LogSettings, *, colours: bool = False) -> Processor:
+    if settings.format == "json":
+        return structlog.processors.JSONRenderer(ensure_ascii=False)
+    return structlog.dev.ConsoleRenderer(
+        colors=colours, pad_event_to=40, exception_formatter=structlog.dev.plain_traceback, sort_keys=False
+    )
 
 
 def _mask(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import structlog
 from waitress.task import ThreadedTaskDispatcher
-from waitress.utilities import Error
+from waitress.utilities import Error, RequestEntityTooLarge
 
 HEALTH = "/health"
 HEALTH_THREADS = 2
@@ -69,10 +69,10 @@ class Lanes(ThreadedTaskDispatcher):  # type: ignore[misc]
 
     def _turn_away(self, channel: Any) -> None:
         request = channel.requests[0]
-        if request.error is None:
+        if _would_reach_the_application(request):
             request.error = TooBusy(*self._refuse(request.path, request.headers.get("X_REQUEST_ID", "")))
+            self._tell()
         self._of_refusals.add_task(channel)
-        self._tell()
 
     def _tell(self) -> None:
         self._refused += 1
@@ -84,6 +84,11 @@ class Lanes(ThreadedTaskDispatcher):  # type: ignore[misc]
 
 def say_so(_path: str, _request_id: str) -> tuple[Headers, bytes]:
     return [("Content-Type", "text/plain"), ("Retry-After", "5")], b"Too much is asked at once.\n"
+
+
+def _would_reach_the_application(request: Any) -> bool:
+    """Also with a body that is too large, which is left to the application (http_connections.py)."""
+    return request.error is None or isinstance(request.error, RequestEntityTooLarge)
 
 
 def _asks_for_health(channel: Any) -> bool:

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -11,6 +13,7 @@ from appliance.db.database import Database
 from appliance.db.models import AuditEntry, SenderAccount
 from appliance.db.models.sender_account import TransportKind
 from appliance.db.queries import accounts
+from appliance.db.queries.account_tests import TESTED
 from appliance.errors import FieldError, InvalidInput, NotFound
 from appliance.language import gettext
 from appliance.mail import addresses
@@ -67,9 +70,8 @@ class AccountTest:
         recipient = _recipient(to)
         account = self._account(account_id)
         result = self._try(account, recipient)
-        detail = {"name": account.name, "to": recipient.email if recipient else None, "ok": result.ok}
         now = self._clock()
-        row = audit.entry("account.tested", account_id, detail, now)
+        row = entry(account_id, account.name, recipient.email if recipient else None, _error(result), now)
 
         def write(session: Session) -> bool:
             AuditEntry.note(session, row)
@@ -120,6 +122,16 @@ class AccountTest:
             date=self._clock(),
         )
         return Envelope(account.email, (recipient.email,), render(content), content.message_id, content.subject)
+
+
+def entry(account_id: str, name: str, to: str | None, error: str, now: datetime) -> dict[str, Any]:
+    """For the audit, from which the pages know what the last test came to. No `error`: it works."""
+    detail = {"name": name, "to": to, "ok": not error} | ({"error": error} if error else {})
+    return audit.entry(TESTED, account_id, detail, now)
+
+
+def _error(report: AccountReport) -> str:
+    return "" if report.ok else report.message
 
 
 def _accepted(result: SendResult, recipient: Address, dialogue: list[str]) -> AccountReport:

@@ -6,22 +6,24 @@ A trial lives in memory, with the password that was typed, until it is forgotten
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from contextvars import copy_context
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 import structlog
+from sqlalchemy.orm import Session
 
 from appliance.clock import Clock
 from appliance.config.vault import Vault
-from appliance.db.models import SenderAccount
+from appliance.db.database import Database
+from appliance.db.models import AuditEntry, SenderAccount
 from appliance.db.types import new_id
-from appliance.errors import ApplianceError, NotFound
+from appliance.errors import ApplianceError, NotFound, StorageUnavailable
 from appliance.language import gettext
 from appliance.mail.transport import Stage, TransportError
-from appliance.services import sender_accounts
+from appliance.services import account_test, sender_accounts
 from appliance.services.permission import Permission, needs
 from appliance.services.sender_accounts import AccountForm, SenderAccounts
 from appliance.services.transports import Transports
@@ -54,11 +56,13 @@ class Trial:
     dialogue: list[str] = field(default_factory=list)
     account_id: str = ""
     once: str = ""
+    is_noted: bool = False  # its failure, with the account
 
 
 class AccountTrials:
     def __init__(
         self,
+        database: Database,
         transports: Transports,
         vault: Vault,
         accounts: SenderAccounts,
@@ -66,6 +70,7 @@ class AccountTrials:
         clock: Clock,
         start: Callable[[Callable[[], None]], object] = lambda work: threading.Thread(target=work, daemon=True).start(),
     ) -> None:
+        self._database = database
         self._transports = transports
         self._vault = vault
         self._accounts = accounts
@@ -79,13 +84,14 @@ class AccountTrials:
     def begin(self, form: AccountForm, once: str = "") -> str:
         """Returns at once, with the trial's id. Raises InvalidInput with every wrong field, Forbidden.
 
-        `once`: what the form is known by. The one that it began before goes on, instead of another one beside it.
+        `once`: what the form is known by. The one that it began before goes on, instead of another one beside it;
+        but what has failed is tried again, and so is a form that says something else by now.
         """
         trial = Trial(new_id("try"), sender_accounts.check(form), self._clock(), once=once)
         with self._lock:
             self._forget_old()
             for earlier in self._trials.values():
-                if once and earlier.once == once:
+                if once and earlier.once == once and _stands_for(earlier, trial):
                     return earlier.id
             self._trials[trial.id] = trial
         context = copy_context()  # who acts, and in which language
@@ -105,7 +111,10 @@ class AccountTrials:
     @needs(Permission.ADMINISTER)
     def keep(self, trial_id: str) -> str:
         """Makes the account all the same; once, however often it is asked. Returns its id. Raises NotFound."""
-        return self._make(self.look(trial_id))
+        trial = self.look(trial_id)
+        account_id = self._make(trial)
+        self._note_failure(trial)
+        return account_id
 
     def _run(self, trial: Trial) -> None:
         try:
@@ -123,11 +132,26 @@ class AccountTrials:
             trial.state, trial.reason = TrialState.BAD, gettext("The test broke off. The log says why.")
         else:
             trial.state = TrialState.GOOD
+        self._note_failure(trial)
 
     def _make(self, trial: Trial) -> str:
         with self._making:
             trial.account_id = trial.account_id or self._accounts.create(trial.form)
         return trial.account_id
+
+    def _note_failure(self, trial: Trial) -> None:
+        """Of an account that was kept in spite of it, before or after: it is the last test of that account."""
+        with self._making:
+            if trial.state is not TrialState.BAD or not trial.account_id or trial.is_noted:
+                return
+            row = account_test.entry(trial.account_id, trial.form.name, None, trial.reason, self._clock())
+
+            def write(session: Session) -> None:
+                AuditEntry.note(session, row)
+
+            with suppress(StorageUnavailable):  # the account is there, and that is what was asked for
+                self._database.write(write)
+                trial.is_noted = True
 
     def _account(self, form: AccountForm) -> SenderAccount:
         """One that is in no database."""
@@ -145,3 +169,7 @@ class AccountTrials:
         for trial in list(self._trials.values()):
             if now - trial.started_at > FORGOTTEN_AFTER or len(self._trials) > MOST:
                 del self._trials[trial.id]
+
+
+def _stands_for(earlier: Trial, trial: Trial) -> bool:
+    return earlier.form == trial.form and (earlier.state is not TrialState.BAD or bool(earlier.account_id))

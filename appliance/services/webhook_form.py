@@ -35,11 +35,9 @@ class UrlRules:
 
 
 def check(form: EndpointForm, rules: UrlRules) -> EndpointForm:
-    """As it is stored. Raises InvalidInput with every wrong field."""
-    errors: list[FieldError] = []
-    url, problem = _checked_url(form.url.strip(), rules)
-    if problem:
-        errors.append(FieldError("url", problem))
+    """As it is stored. Raises InvalidInput with all that is wrong."""
+    url, problems = _checked_url(form.url.strip(), rules)
+    errors = [FieldError("url", problem) for problem in problems]
     if len(form.description) > LONGEST_DESCRIPTION or not form.description.isprintable():
         remedy = gettext("Give at most %(most)s characters in one line.", most=LONGEST_DESCRIPTION)
         errors.append(FieldError("description", remedy))
@@ -74,26 +72,26 @@ def _group_of(kind: str) -> str:
     return f"{kind.partition('.')[0]}.*"
 
 
-def _checked_url(text: str, rules: UrlRules) -> tuple[str, str]:
-    """The URL as it is stored, and what is wrong with it."""
+def _checked_url(text: str, rules: UrlRules) -> tuple[str, list[str]]:
+    """The URL as it is stored, and all that is wrong with it, each with its remedy."""
+    problems = []
     if len(text) > LONGEST_URL or not text.isprintable() or " " in text:
-        return "", gettext("Give a URL of at most %(most)s characters, without spaces.", most=LONGEST_URL)
+        problems.append(gettext("Give a URL of at most %(most)s characters, without spaces.", most=LONGEST_URL))
     try:
         parts = urlsplit(text)
         host, port = _ascii_host(parts.hostname or ""), parts.port
     except ValueError:
-        return "", gettext("This is no URL. Give one such as https://example.com/hooks.")
-    problem = _problem(parts, host, rules)
-    if problem:
-        return "", problem
+        return "", problems or [gettext("This is no URL. Give one such as https://example.com/hooks.")]
+    problems += _problems(parts, host, rules)
     shown = f"[{host}]" if ":" in host else host
     place = shown if port is None else f"{shown}:{port}"
-    return parts._replace(netloc=place, fragment="", path=parts.path or "/").geturl(), ""
+    return parts._replace(netloc=place, fragment="", path=parts.path or "/").geturl(), problems
 
 
-def _problem(parts: SplitResult, host: str, rules: UrlRules) -> str:
+def _problems(parts: SplitResult, host: str, rules: UrlRules) -> list[str]:
+    if parts.scheme not in ("http", "https"):  # then the rest is not to be read as that of a web address
+        return [gettext("Give a URL that starts with https://.")]
     checks: Mapping[str, bool] = {
-        gettext("Give a URL that starts with https://."): parts.scheme not in ("http", "https"),
         gettext("Give a URL with https://: http is not encrypted ([webhooks] allow_http allows it)."): (
             parts.scheme == "http" and not rules.allow_http
         ),
@@ -107,7 +105,7 @@ def _problem(parts: SplitResult, host: str, rules: UrlRules) -> str:
             host=host,
         ): (_is_refused(host, rules.policy)),
     }
-    return next((problem for problem, applies in checks.items() if applies), "")
+    return [problem for problem, applies in checks.items() if applies]
 
 
 def _is_refused(host: str, policy: NetworkPolicy) -> bool:

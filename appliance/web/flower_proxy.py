@@ -1,17 +1,21 @@
 """/flower/: Flower, for people who are signed in. It listens on its own port; this passes requests on and adds the
 password, so that one sign-in is enough. Flower at this prefix answers with addresses that keep it. Whoever may only
 look may only look here too (web/admin/rights.py): what changes something in Flower is sent by POST. Flower is told so,
-and then shows no button for it.
+and then shows no button for it. Its pages get one line more, the way back to ours.
 """
 
 import base64
+import re
+from collections.abc import Iterable
 from http import HTTPStatus, client
+from itertools import chain
 from typing import Any
 from urllib.parse import urlsplit
 
 from flask import Blueprint, abort, current_app, render_template, request
 from werkzeug import Response
 from werkzeug.middleware.http_proxy import ProxyMiddleware
+from werkzeug.wsgi import ClosingIterator
 
 from appliance.services.permission import Permission, may
 from appliance.web.context import web
@@ -23,6 +27,8 @@ READ_ONLY = "X-Read-Only"
 SAFE = ("GET", "HEAD", "OPTIONS")
 ALL = ["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"]
 NOT_PASSED_ON = ("HTTP_AUTHORIZATION", "HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_HOST", "HTTP_X_READ_ONLY")
+BODY = re.compile(rb"<body\b[^>]*>", re.IGNORECASE)
+LOOKED_THROUGH = 64 * 1024  # bytes, for where the body of a page begins
 ANY_ADDRESS = ("", "0.0.0.0", "::")  # noqa: S104 - compared with, not bound to
 
 # Flower starts its pages by inline scripts and styles; it loads nothing from elsewhere either
@@ -48,6 +54,8 @@ def show(path: str) -> Any:
         return _unavailable()
     try:
         response = _pass_on()
+        if response.mimetype == "text/html" and "Content-Encoding" not in response.headers:
+            _add_way_back(response)
     except (OSError, client.HTTPException):
         return _unavailable()
     if response.status_code == HTTPStatus.BAD_GATEWAY:  # what the proxy answers when nobody listens
@@ -68,6 +76,29 @@ def _pass_on() -> Response:
         "ssl_context": None,
     }
     return Response.from_app(proxy.proxy_to(options, request.path, PREFIX), _cleaned(request.environ))
+
+
+def _add_way_back(response: Response) -> None:
+    """At the top of the page; the rest streams as it comes. What shows no body is no page, and stays as it is."""
+    pieces, passed_on = response.iter_encoded(), response.response
+    start = _until_the_body(pieces)
+    body = BODY.search(start)
+    if body is not None:
+        added = render_template("flower_way_back.html").encode()
+        start = start[: body.end()] + added + start[body.end() :]
+        response.headers.pop("ETag", None)  # it is that of the page without the line
+        if response.content_length is not None:
+            response.content_length += len(added)
+    response.response = ClosingIterator(chain([start], pieces), getattr(passed_on, "close", None))
+
+
+def _until_the_body(pieces: Iterable[bytes]) -> bytes:
+    start = b""
+    for piece in pieces:
+        start += piece
+        if BODY.search(start) or len(start) > LOOKED_THROUGH:
+            break
+    return start
 
 
 def _told() -> dict[str, str]:

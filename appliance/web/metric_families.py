@@ -23,7 +23,7 @@ ABLE = (AccountState.READY, AccountState.PROBING)
 
 PLAIN: Mapping[str, str] = {
     "hub_lag_seconds": "How late the event loop was at its last heartbeat.",
-    "hub_heartbeat_delay_seconds": "How late the event loop was at each heartbeat: 20 a second while there is work, one at rest.",
+    "hub_heartbeat_delay_seconds": "How late the event loop was at each heartbeat: 20 a second, at rest one.",
     "delivery_slots": "Batches that may be in delivery at once.",
     "delivery_slots_used": "Batches that are in delivery.",
     "db_connections_active": "Database connections in use, the writer's included.",

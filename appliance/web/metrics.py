@@ -23,6 +23,7 @@ blueprint = Blueprint("metrics", __name__)
 blueprint.before_request(authenticate)
 blueprint.after_request(limits.tell)
 
+PROGRAM, PERSON = CLIENTS = ("program", "person")
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
@@ -43,6 +44,10 @@ class _Meters:
         labels = ["method", "route", "status"]
         self.requests = Counter("http_requests", "Requests.", labels, registry=self.registry)
         self.seconds = Histogram("http_request_duration_seconds", "Time to answer.", ["route"], registry=self.registry)
+        text = "Requests that were refused with 503 before they had a route, since nobody had time for them."
+        self.refused = Counter("http_requests_refused", text, ["client"], registry=self.registry)
+        for client in CLIENTS:
+            self.refused.labels(client)  # at 0: a series that begins with its first refusal would show no increase
 
 
 def register(app: Flask) -> None:
@@ -57,8 +62,17 @@ def begin(app: Flask, context: WebContext) -> None:
     app.extensions["postroom_metrics"] = _Meters(context)
 
 
+def count_refused(app: Flask, client: str) -> None:
+    """A request that `app` does not see, of one of CLIENTS."""
+    _meters_of(app).refused.labels(client).inc()
+
+
 def _meters() -> _Meters:
-    meters: _Meters = current_app.extensions["postroom_metrics"]
+    return _meters_of(current_app)
+
+
+def _meters_of(app: Flask) -> _Meters:
+    meters: _Meters = app.extensions["postroom_metrics"]
     return meters
 
 

@@ -2,7 +2,9 @@
 
 import json
 
-from appliance.web import request_ids
+from flask import Flask
+
+from appliance.web import metrics, request_ids
 from appliance.web.api.error_codes import TEMPORARILY_UNAVAILABLE as CODE
 
 FOR_PROGRAMS = ("/api/v1", "/metrics")
@@ -15,6 +17,12 @@ _OF_ALL = (
     ("X-Frame-Options", "DENY"),
     ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
 )
+
+
+def refuse(app: Flask, path: str, given_id: str) -> tuple[list[tuple[str, str]], bytes]:
+    """The answer, in the place of `app`, which counts it."""
+    metrics.count_refused(app, metrics.PROGRAM if path.startswith(FOR_PROGRAMS) else metrics.PERSON)
+    return answer(path, given_id)
 
 
 def answer(path: str, given_id: str) -> tuple[list[tuple[str, str]], bytes]:

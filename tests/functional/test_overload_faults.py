@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import re
 import threading
 import time
 from collections import Counter
@@ -157,9 +158,17 @@ def test_burst_of_more_than_may_wait_is_refused_in_words_while_health_answers(
     assert health == [200] * 10
     assert grown < 100 * MEGABYTE
     assert "too much is asked at once" in appliance.log.read_text()
+    assert counted_as_503(appliance) == burst.answers[503], "each refusal is counted, and none twice"
     after = post(appliance, "after@example.com")
     wait_for_status(appliance, after, "sent", timeout=60)
     wait_until(lambda: set(arrivals(sink)) == burst.accepted | {"after@example.com"}, timeout=60)
+
+
+def counted_as_503(appliance: Appliance) -> int:
+    """Of posts, by the application and before it."""
+    _, told = appliance.request("GET", "/metrics", appliance.local_token())
+    samples = r'^http_requests(?:_refused_total\{client="program"|_total\{method="POST",.*status="503")\} (\S+)$'
+    return sum(int(float(value)) for value in re.findall(samples, told, re.MULTILINE))
 
 
 def test_what_is_in_the_queue_can_be_looked_at_and_cancelled_while_it_is_full(

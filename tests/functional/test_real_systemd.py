@@ -1,5 +1,6 @@
 """What only a systemd that is process 1 can show of the unit. Skipped, with the reason, where none can be booted."""
 
+import json
 import os
 import re
 from collections.abc import Iterator
@@ -101,6 +102,21 @@ def test_everything_works_within_the_confinement(service: Service, sink: SmtpSin
     assert REFUSED_BY_THE_KERNEL.findall(service.journal()) == []
 
 
+def test_journal_knows_how_bad_a_line_is_and_has_its_moment_once(service: Service, sink: SmtpSink) -> None:
+    sink.reply("RCPT", "550 5.1.1 no such user", when=lambda line: "nobody" in line)
+    failed, sent = post(service, "nobody@example.com"), post(service, "somebody@example.com")
+    wait_for_status(service, failed, "failed")
+    wait_for_status(service, sent, "sent")
+    sink.forget_rules()
+
+    wait_until(lambda: told_of(service, failed) and told_of(service, sent), timeout=15)
+
+    assert [(priority, line[:22]) for priority, line in told_of(service, failed)] == [("4", "[warning  ] message fa")]
+    assert [(priority, line[:22]) for priority, line in told_of(service, sent)] == [("6", "[info     ] message se")]
+    assert [line[:9] for _, line in told_of(service, failed, "--priority=warning")] == ["[warning "]
+    assert told_of(service, sent, "--priority=warning") == []
+
+
 @pytest.mark.parametrize(
     ("command", "answer"),
     [
@@ -199,3 +215,10 @@ def test_held_event_loop_is_ended_by_the_watchdog_and_mail_goes_on(service: Serv
     assert "hold_the_loop" in service.journal(), "the journal does not tell who held the loop"
     wait_for_status(service, first, "sent")
     wait_for_status(service, post(service), "sent")
+
+
+def told_of(service: Service, message_id: str, *options: str) -> list[tuple[str, str]]:
+    """Priority and text of each entry of the journal that names it."""
+    said = service.container.run("journalctl", "--unit=postroom", "--output=json", *options).stdout
+    entries = [json.loads(entry) for entry in said.splitlines()]
+    return [(entry["PRIORITY"], entry["MESSAGE"]) for entry in entries if message_id in entry["MESSAGE"]]

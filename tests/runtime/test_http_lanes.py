@@ -1,6 +1,7 @@
 """Questions about health are answered while every other thread is taken, and too much is refused at once."""
 
 import json
+import socket
 import threading
 import urllib.error
 import urllib.request
@@ -8,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from appliance.config.settings import WebSettings
 from appliance.runtime.http_connections import Patience
@@ -126,6 +128,26 @@ def test_person_is_refused_in_words_and_not_in_json(crowded: tuple[Slow, int]) -
     assert refused.headers["Content-Type"] == "text/plain; charset=utf-8"
     assert "try again" in refused.read().decode()
     assert refused.headers["X-Request-ID"].startswith("req_")
+
+
+def test_too_large_a_body_does_not_bring_the_application_to_where_others_are_refused(crowded: tuple[Slow, int]) -> None:
+    app, port = crowded
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as client:
+        client.sendall(b"POST /api/v1/messages HTTP/1.1\r\nHost: a\r\nContent-Length: 999999999\r\n\r\n")
+
+        assert client.recv(100).startswith(b"HTTP/1.1 503 ")
+
+    assert refusal(port).code == 503
+    assert app.standing == 4
+
+
+def test_what_is_no_request_is_told_so_and_not_counted_as_refused(crowded: tuple[Slow, int]) -> None:
+    with capture_logs() as lines, socket.create_connection(("127.0.0.1", crowded[1]), timeout=5) as client:
+        client.sendall(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: many\r\n\r\n")
+
+        assert client.recv(100).startswith(b"HTTP/1.1 400 ")
+
+    assert lines == []
 
 
 def test_health_is_answered_while_others_are_refused(crowded: tuple[Slow, int]) -> None:

@@ -5,7 +5,7 @@ import socket
 import pytest
 
 from appliance.db.models.audit_entry import ActorKind
-from appliance.db.queries import accounts
+from appliance.db.queries import account_tests, accounts
 from appliance.db.queries.audit import AuditFilters
 from appliance.db.queries.audit import page as audit_page
 from appliance.errors import InvalidInput, NotFound
@@ -20,7 +20,7 @@ from tests.waiting import wait_until
 
 @pytest.fixture
 def trials(chain: Chain) -> AccountTrials:
-    return AccountTrials(chain.transports, chain.vault, chain.accounts, clock=chain.clock)
+    return AccountTrials(chain.database, chain.transports, chain.vault, chain.accounts, clock=chain.clock)
 
 
 def form(port: int, password: str = "s3cret-pass") -> AccountForm:
@@ -100,3 +100,82 @@ def test_a_trial_and_its_password_are_forgotten(chain: Chain, trials: AccountTri
         trials.look(trial.id)
     with pytest.raises(NotFound):
         trials.keep(trial.id)
+
+
+def test_a_form_that_is_sent_twice_is_tried_once(chain: Chain, trials: AccountTrials) -> None:
+    with SmtpSink(users={"shop": "s3cret-pass"}) as sink:
+        running = trials.begin(form(sink.port), once="a token")
+        meanwhile = trials.begin(form(sink.port), once="a token")
+        ended(trials, running)
+
+        assert {meanwhile, trials.begin(form(sink.port), once="a token")} == {running}
+    assert kept(chain) == ["Shop"]
+
+
+def test_what_was_mended_after_a_step_back_is_tried(chain: Chain, trials: AccountTrials) -> None:
+    """It is the same form to the browser, and its trial of before says nothing of what stands there now."""
+    with SmtpSink(users={"shop": "s3cret-pass"}) as sink:
+        ended(trials, trials.begin(form(sink.port, "wrong-pass"), once="a token"))
+
+        trial = ended(trials, trials.begin(form(sink.port), once="a token"))
+
+    assert (trial.state, trial.reason) == (TrialState.GOOD, "")
+    assert kept(chain) == ["Shop"]
+
+
+def test_the_same_is_tried_again_after_it_has_failed(chain: Chain, trials: AccountTrials) -> None:
+    with SmtpSink(users={"shop": "s3cret-pass"}) as sink:
+        sink.reply("AUTH", "454 4.7.0 come back in a minute", times=1)
+        bad = ended(trials, trials.begin(form(sink.port), once="a token"))
+
+        assert bad.state is TrialState.BAD
+        assert ended(trials, trials.begin(form(sink.port), once="a token")).state is TrialState.GOOD
+
+
+def failed_test(chain: Chain, account_id: str) -> str | None:
+    with chain.database.read() as session:
+        failed = account_tests.still_failed(session, chain.sender(account_id))
+    return None if failed is None else failed.error
+
+
+def test_what_is_kept_all_the_same_stands_there_with_its_failure(chain: Chain, trials: AccountTrials) -> None:
+    with SmtpSink(users={"shop": "s3cret-pass"}) as sink:
+        trial = ended(trials, trials.begin(form(sink.port, "wrong-pass")))
+
+    account = trials.keep(trial.id)
+
+    assert "535" in (failed_test(chain, account) or "")
+    assert trials.keep(trial.id) == account
+    with chain.database.read() as session:
+        assert len(audit_page(session, AuditFilters(action="account.tested"))[0]) == 1
+
+
+def test_what_is_kept_before_the_server_has_answered_stands_there_with_its_failure(
+    chain: Chain, trials: AccountTrials
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as slow:
+        trial_id = trials.begin(form(slow.getsockname()[1]))
+        connection, _ = slow.accept()
+        account = trials.keep(trial_id)
+        before = failed_test(chain, account)
+        connection.close()
+
+        trial = ended(trials, trial_id)
+
+    assert (before, trial.state) == (None, TrialState.BAD)
+    wait_until(lambda: failed_test(chain, account) == trial.reason)
+
+
+def test_a_trial_that_is_good_leaves_no_failure(chain: Chain, trials: AccountTrials) -> None:
+    with SmtpSink(users={"shop": "s3cret-pass"}) as sink:
+        trial = ended(trials, trials.begin(form(sink.port)))
+
+    assert failed_test(chain, trials.keep(trial.id)) is None
+
+
+def test_a_failure_is_forgotten_with_the_form_that_was_not_kept(chain: Chain, trials: AccountTrials) -> None:
+    with SmtpSink(users={"shop": "s3cret-pass"}) as sink:
+        ended(trials, trials.begin(form(sink.port, "wrong-pass")))
+
+    with chain.database.read() as session:
+        assert audit_page(session, AuditFilters(action="account.tested"))[0] == []

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import gevent
 import pytest
 from gevent.threadpool import ThreadPool
 
@@ -15,6 +16,7 @@ from appliance.services.passwords import Passwords, RunNative
 from appliance.services.sessions import Sessions
 from appliance.services.user_changes import UserChanges
 from tests.fakes import FakeClock
+from tests.waiting import wait_until
 
 OLD, NEW = "the password of before", "the password from now on"
 
@@ -84,3 +86,25 @@ def test_a_password_that_was_reset_meanwhile_is_not_overwritten(
         OwnPassword(database, Passwords(slow), clock=clock).change(alice, OLD, NEW, session_id="ses_1")
 
     assert opens(database, alice, given[0], native.apply)
+
+
+def test_of_two_changes_at_the_same_time_one_is_taken(
+    database: Database, native: ThreadPool, clock: FakeClock, alice: str
+) -> None:
+    """Each finds the password of before right, and has its own hashed, before either is written."""
+    wanted = ["the password of the first", "the password of the second"]
+    found_right: list[object] = []
+
+    def together(work: Callable[[], object]) -> object:
+        done = native.apply(work)
+        found_right.append(done)
+        wait_until(lambda: len(found_right) >= len(wanted))
+        return done
+
+    own = OwnPassword(database, Passwords(together), clock=clock)
+    changes = [gevent.spawn(own.change, alice, OLD, one, session_id=f"ses_{one}") for one in wanted]
+    gevent.joinall(changes, timeout=60)
+
+    assert sorted(isinstance(one.exception, InvalidInput) for one in changes) == [False, True]
+    for change, password in zip(changes, wanted, strict=True):
+        assert opens(database, alice, password, native.apply) == change.successful()

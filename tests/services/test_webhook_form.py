@@ -56,6 +56,29 @@ def test_url_that_is_no_good_is_refused_with_the_remedy(url: str, remedy: str) -
     assert remedy in error.message
 
 
+@pytest.mark.parametrize(
+    ("url", "remedies"),
+    [
+        ("http://10.1.2.3:8080/hooks", ["allow_http", "allow_networks"]),
+        ("http://localhost:8080/", ["allow_http", "allow_networks"]),
+        ("http://bob:secret@[fd00::1]/ü", ["allow_http", "user and password", "ASCII", "allow_networks"]),
+        ("https://bob@192.168.0.1/", ["user and password", "allow_networks"]),
+        ("http:///hooks", ["allow_http", "with a host"]),
+        ("http://10.1.2.3/a b", ["without spaces", "allow_http", "allow_networks"]),
+        ("file:///etc/passwd", ["starts with https://"]),  # of what is no web address there is no more to say
+        ("https://exa mple.com/", ["without spaces"]),
+    ],
+)
+def test_all_that_is_wrong_with_a_url_is_named_at_once(url: str, remedies: list[str]) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        check(EndpointForm(url), STRICT)
+
+    errors = caught.value.errors
+    assert [error.field for error in errors] == ["url"] * len(remedies)
+    for error, remedy in zip(errors, remedies, strict=True):
+        assert remedy in error.message
+
+
 def test_what_the_configuration_allows_is_taken() -> None:
     for url in ("http://127.0.0.1:8000/", "http://localhost/", "http://[::1]/"):
         assert check(EndpointForm(url), EASY).url == url

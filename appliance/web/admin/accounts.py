@@ -1,5 +1,6 @@
 """/accounts: the sender accounts, in the order in which they are used."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -9,7 +10,8 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from appliance.clock import next_midnight
 from appliance.db.models import SenderAccount
 from appliance.db.models.sender_account import BUILT_IN_MAILBOX_ID
-from appliance.db.queries import accounts
+from appliance.db.queries import account_tests, accounts
+from appliance.db.queries.account_tests import FailedTest
 from appliance.errors import InvalidInput, NotFound, WrongState
 from appliance.services import account_advice, provider_presets
 from appliance.services.provider_presets import Preset
@@ -29,6 +31,7 @@ class Card:
     """An account in the list. Those that can be moved are in an order; the built-in mailbox is not."""
 
     quota: Quota
+    failed_test: FailedTest | None
     is_first: bool
     is_last: bool
     is_built_in: bool
@@ -39,8 +42,9 @@ def index() -> str:
     now = web().clock()
     with web().read() as session:
         senders = accounts.by_priority(session)
+        failed = {one.id: account_tests.still_failed(session, one) for one in senders}
     return render_template(
-        "accounts.html", cards=_cards(quotas(senders, now)), reset_at=next_midnight(now, web().zone), now=now
+        "accounts.html", cards=_cards(quotas(senders, now), failed), reset_at=next_midnight(now, web().zone), now=now
     )
 
 
@@ -138,11 +142,12 @@ def test(account_id: str) -> Any:
     return _account_page(account_id, report=report, advice=account_advice.advice(report.message), to=to)
 
 
-def _cards(found: list[Quota]) -> list[Card]:
+def _cards(found: list[Quota], failed: Mapping[str, FailedTest | None]) -> list[Card]:
     movable = [one.account.id for one in found if one.account.id != BUILT_IN_MAILBOX_ID]
     return [
         Card(
             one,
+            failed[one.account.id],
             is_first=[one.account.id] == movable[:1],
             is_last=[one.account.id] == movable[-1:],
             is_built_in=one.account.id == BUILT_IN_MAILBOX_ID,
@@ -155,9 +160,10 @@ def _account_page(account_id: str, **facts: Any) -> str:
     now = web().clock()
     with web().read() as session:
         account = accounts.one(session, account_id)
+        if account is None:
+            raise NotFound("account", account_id)
         days = accounts.days(session, account_id)
-    if account is None:
-        raise NotFound("account", account_id)
+        failed_test = account_tests.still_failed(session, account)
     quota = quotas([account], now)[0]
     return render_template(
         "account.html",
@@ -166,6 +172,7 @@ def _account_page(account_id: str, **facts: Any) -> str:
         days=account_course(days, now.astimezone(web().zone).date(), quota.sent),
         reset_at=next_midnight(now, web().zone),
         now=now,
+        failed_test=failed_test,
         built_in=account.id == BUILT_IN_MAILBOX_ID,
         preset=provider_presets.of_host(account.host),
         **facts,

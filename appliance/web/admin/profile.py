@@ -63,7 +63,7 @@ def password() -> str:
 @for_everybody
 def change_password() -> Any:
     form = PasswordForm()
-    with renewal.one_at_a_time():
+    with renewal.one_at_a_time(current_user.id):
         if identity.renewed_before() is None:
             try:
                 if not form.validate():
@@ -88,7 +88,7 @@ def second_factor() -> Any:
 def confirm_second_factor() -> Any:
     """The recovery codes are shown in this answer and never again, but to who sends the same form twice."""
     form = CodeForm()
-    with renewal.one_at_a_time():
+    with renewal.one_at_a_time(current_user.id):
         before = identity.renewed_before()
         if before is not None:
             return _codes_page(before.shown)
@@ -110,7 +110,7 @@ def confirm_second_factor() -> Any:
 @blueprint.post("/second-factor/remove")
 @for_everybody
 def remove_second_factor() -> Any:
-    with renewal.one_at_a_time():
+    with renewal.one_at_a_time(current_user.id):
         if identity.renewed_before() is None:
             try:
                 _prove_password()

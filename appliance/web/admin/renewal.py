@@ -4,14 +4,15 @@ Sent twice, the browser drops the first answer, and the new token with it, while
 for a minute whoever shows both the old token and that of the form is given the same new one.
 """
 
-import threading
 from collections import OrderedDict
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from flask import Flask, current_app
 
 from appliance.web.admin import once
+from appliance.web.admin.turns import Turns
 from appliance.web.context import web
 
 KEPT_FOR = timedelta(minutes=1)
@@ -29,9 +30,9 @@ class Renewal:
 
 @dataclass(slots=True)
 class Renewals:
-    """In memory: a press that comes after a restart was no double click. `lock`: the second waits for the first."""
+    """In memory: a press that comes after a restart was no double click. `turns`: the second waits for the first."""
 
-    lock: threading.Lock = field(default_factory=threading.Lock)
+    turns: Turns = field(default_factory=Turns)
     by_form: OrderedDict[tuple[str, str], Renewal] = field(default_factory=OrderedDict)
 
 
@@ -39,8 +40,9 @@ def begin(app: Flask) -> None:
     app.extensions["postroom_renewals"] = Renewals()
 
 
-def one_at_a_time() -> threading.Lock:
-    return _all().lock
+def one_at_a_time(user_id: str) -> AbstractContextManager[None]:
+    """Of that user: a password takes a moment to be looked at, and that keeps nobody else waiting."""
+    return _all().turns.of(user_id)
 
 
 def note(old: str, new: str, shown: tuple[str, ...]) -> None:

@@ -34,6 +34,20 @@ def test_the_list_shows_everybody_with_role_and_state(alice: FlaskClient, bob: F
     assert "in 1 browser" in page
 
 
+def signed_in(page: str) -> list[str]:
+    """What is said of it, user by user: in the list, or on the page of one."""
+    cells = re.findall(r'<td data-label="Signed in">(.*?)</td>|<dt>Signed in</dt><dd>(.*?)</dd>', page)
+    return [listed or alone for listed, alone in cells]
+
+
+def test_who_is_signed_in_nowhere_is_not_signed_in(alice: FlaskClient, bob: FlaskClient, app: Flask) -> None:
+    sign_in(app.test_client(), "alice", PASSWORD)
+    submit(alice, "/users/usr_bob/sign-out", {}, form_at="/users/usr_bob")
+
+    assert signed_in(alice.get("/users").text) == ["in 2 browsers", "not signed in"]
+    assert signed_in(alice.get("/users/usr_bob").text) == ["not signed in"]
+
+
 def test_a_user_is_made_with_a_password_that_is_shown_once_and_must_be_changed(
     alice: FlaskClient, client: FlaskClient, core: Core
 ) -> None:

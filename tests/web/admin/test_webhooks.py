@@ -58,6 +58,16 @@ def test_empty_page_says_what_to_do(alice: FlaskClient) -> None:
     assert 'href="/webhooks/new"' in page
 
 
+def test_all_that_is_wrong_with_a_url_stands_beside_it_at_once(alice: FlaskClient) -> None:
+    fields = {"url": "http://bob:secret@localhost/ü", "events": ["*"]}
+
+    page = submit(alice, "/webhooks/new", fields, form_at="/webhooks/new").text
+
+    beside = page.partition('id="url-error">')[2].partition("</div>")[0]
+    assert "Leave out user and password" in beside
+    assert "Write the path in ASCII" in beside
+
+
 def test_secret_of_a_new_endpoint_is_shown_once_and_signs(alice: FlaskClient, receiver: WebhookReceiver) -> None:
     fields = {"url": receiver.url, "description": "shop", "events": ["message.failed", "account.*"]}
     created = submit(alice, "/webhooks/new", fields, form_at="/webhooks/new")

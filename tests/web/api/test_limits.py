@@ -5,6 +5,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 from http.client import HTTPConnection
+from math import ceil
 from typing import Any
 
 import pytest
@@ -47,14 +48,14 @@ def port(app: Flask) -> Iterator[int]:
 
 
 def test_every_answer_says_how_many_requests_are_left(app: Flask, core: Core) -> None:
-    program = Program(app, core, "read", requests_per_minute=60)
+    program = Program(app, core, "read", requests_per_minute=6)  # one in ten seconds, which these together do not take
 
     answers = [program.get(MESSAGES), program.post(MESSAGES, letter()), program.get("/metrics")]
 
     assert [answer.status_code for answer in answers] == [200, 403, 200]
-    assert [answer.headers["RateLimit-Limit"] for answer in answers] == ["60"] * 3
-    assert [answer.headers["RateLimit-Remaining"] for answer in answers] == ["59", "58", "57"]
-    assert [answer.headers["RateLimit-Reset"] for answer in answers] == ["1", "2", "3"]
+    assert [answer.headers["RateLimit-Limit"] for answer in answers] == ["6"] * 3
+    assert [answer.headers["RateLimit-Remaining"] for answer in answers] == ["5", "4", "3"]
+    assert [ceil(int(answer.headers["RateLimit-Reset"]) / 10) for answer in answers] == [1, 2, 3]
 
 
 def test_too_many_requests_are_refused_with_the_time_to_wait(app: Flask, core: Core) -> None:

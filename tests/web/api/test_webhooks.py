@@ -68,6 +68,19 @@ def test_every_wrong_field_is_named(api: ApiClient) -> None:
     assert wrong_fields(answer) == {"url": "invalid", "events[0]": "invalid"}
 
 
+def test_all_that_is_wrong_with_a_url_is_told_in_one_answer(api: ApiClient) -> None:
+    made = create(api)
+
+    for answer in (
+        api.post(HOOKS, {"url": "https://bob:secret@10.0.0.1/"}),
+        api.patch(f"{HOOKS}/{made['id']}", {"url": "https://bob:secret@10.0.0.1/"}),
+    ):
+        errors = answer.get_json()["errors"]
+        assert [error["field"] for error in errors] == ["url", "url"]
+        assert "user and password" in errors[0]["message"]
+        assert "allow_networks" in errors[1]["message"]
+
+
 def test_change_keeps_what_is_left_out(api: ApiClient) -> None:
     made = create(api, description="shop")
 
