@@ -12,11 +12,13 @@ from appliance.language import gettext
 from appliance.mail import address_words
 
 NAME_LIMIT = 256
+LONGEST = 2000  # characters with a name; checking an address takes time, and it has 254 at most
 
 # People try the appliance with example.test and root@localhost, and inner networks end in .local or .internal: whether
 # such a domain takes mail is for the SMTP server to say.
 email_validator.SPECIAL_USE_DOMAIN_NAMES.clear()
 
+_TOO_LONG = "The email address is too long (%(count)s characters too many)."  # as email_validator says it
 _UNSAFE_IN_NAME = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
@@ -34,6 +36,7 @@ class Address:
 
 def parse(text: str) -> Address:
     """Reads `ann@example.com`, `<ann@example.com>` or `Ann Smith <ann@example.com>`. Raises InvalidAddress."""
+    _require_short(text)
     text = text.strip()
     if not text.endswith(">"):
         return of(text)
@@ -49,13 +52,14 @@ def of(email: str, name: str = "") -> Address:
     Quoted local parts (`"a b"@example.com`) are refused: allowed on paper, mangled in practice. Domain literals
     (`root@[192.0.2.1]`) are taken, because networks without DNS use them.
     """
-    if _UNSAFE_IN_NAME.search(name):
-        raise InvalidAddress(gettext("The name of a recipient must be one line of text without control characters."))
     if len(name) > NAME_LIMIT:
         remedy = gettext(
             "A name may have %(most)s characters; this one has %(count)s. Shorten it.", most=NAME_LIMIT, count=len(name)
         )
         raise InvalidAddress(remedy)
+    if _UNSAFE_IN_NAME.search(name):
+        raise InvalidAddress(gettext("The name of a recipient must be one line of text without control characters."))
+    _require_short(email)
     return Address(_canonical(email.strip()), name.strip())
 
 
@@ -88,6 +92,11 @@ def _canonical(email: str) -> str:
     except UnicodeError as error:  # a lone surrogate, which JSON can carry
         raise _invalid(email, gettext("it has characters that are no text")) from error
     return f"{checked.local_part}@{checked.ascii_domain}"
+
+
+def _require_short(text: str) -> None:
+    if len(text) > LONGEST:
+        raise _invalid(text, address_words.say(_TOO_LONG % {"count": len(text) - LONGEST}))
 
 
 def _invalid(email: str, reason: str) -> InvalidAddress:

@@ -3,21 +3,33 @@
 The markup is cut into pieces by regular expressions whose repetitions give nothing back, so that any input takes time
 in proportion to its length. `html.parser` needs quadratic time for malformed input in many versions of Python 3.11 to
 3.13 (CVE-2025-6069), and a body may come from anybody.
+
+A body may also be long, and who reads the text instead of the HTML reads no book. So the work is bounded: the text ends
+after about as much as 256 KB of markup make, and says so. It says it in English: a message has no language that is
+known here, and has to read the same at each attempt.
 """
 
 import html
 import re
 from collections.abc import Callable
+from itertools import islice
 
-_UNSEEN = re.compile(
-    r"<!--.*?(?:-->|\Z)|<(script|style|title|template|noscript|svg)\b.*?(?:</\1\s*>|\Z)|<[!?][^>]*+>?",
-    re.IGNORECASE | re.DOTALL,
-)
+MOST_WORK = 256 * 1024  # characters of text, and some for each tag: mail programs clip HTML after 100 KB already
+WORK_OF_A_PIECE = 4  # a tag takes as long as a few characters
+LONGEST_MARKUP = 1024 * 1024  # that is looked at: what a text leaves out, such as images in their tags, is long
+LONGEST_ADDRESS = 2000  # of a link; nobody types a longer one
+MOST_ATTRIBUTES = 50
+CUT = "[...] The rest is in the HTML version of this message."
+
 _PIECE = re.compile(
-    r"""<(?P<close>/?)(?P<tag>[a-zA-Z][a-zA-Z0-9:-]*+)
+    r"""<!--(?:[^-]++|-+(?=---)|-(?!->))*+(?:-->)?                      # goes unseen, like the next two
+        |<(?P<unseen>script|style|title|template|noscript|svg)\b[^<]*+(?:<(?!/(?P=unseen)\s*+>)[^<]*+)*+
+            (?:</(?P=unseen)\s*+>)?
+        |<[!?][^>]*+>?
+        |<(?P<close>/?)(?P<tag>[a-z][a-z0-9:-]*+)
         (?P<attributes>(?:[^<>"']++|"[^"<]*+"|'[^'<]*+')*+|[^<>]*+)>   # quotes may hold a '>', unless they are odd
-        |(?P<text><?[^<]*+)""",
-    re.VERBOSE,
+        |(?P<text><?+(?:[^<]++|<+(?=<)|<(?!/?[a-z]|[!?]))*+)""",
+    re.IGNORECASE | re.VERBOSE,
 )
 _ATTRIBUTE = re.compile(r"""([\w:-]++)(?:\s*+=\s*+("[^"]*+"|'[^']*+'|[^\s"']\S*+))?+""")
 _OVERLONG_NUMBER = re.compile(r"&#[xX]?[0-9a-fA-F]{9,}+;?")  # html.unescape gives up on some of these
@@ -29,19 +41,41 @@ _PARAGRAPHS = frozenset(
 )
 _LINES = frozenset({"tr", "dt", "dd", "address", "figcaption", "caption", "option", "body", "center", "form"})
 _DEEPEST = 8
+_LONGEST_WORD = 100
 
 
 def text_from_html(markup: str) -> str:
-    """Links as `text (url)`, lists with dashes or numbers, one line a table row, `#` before headings. Never raises."""
+    """Links as `text (url)`, lists with dashes or numbers, one line a table row, `#` before headings. Never raises.
+
+    Of long markup the beginning, and CUT.
+    """
     page = _Page()
-    for piece in _PIECE.finditer(_UNSEEN.sub("", markup)):
-        if piece["tag"] is None:
-            page.text(_unescaped(piece["text"]))
-        elif piece["close"]:
-            page.end(piece["tag"].lower())
-        else:
-            page.start(piece["tag"].lower(), piece["attributes"])
-    return page.finished()
+    whole = _read(page, markup)
+    return page.finished("" if whole else CUT)
+
+
+def _read(page: "_Page", markup: str) -> bool:
+    """Whether to its end."""
+    for number, piece in enumerate(_PIECE.finditer(markup, 0, LONGEST_MARKUP)):
+        left = MOST_WORK - page.written - number * WORK_OF_A_PIECE
+        if left <= 0:
+            return False
+        if piece["tag"]:
+            _tag(page, piece)
+        elif text := piece["text"]:
+            if piece.end() == LONGEST_MARKUP < len(markup):  # cut through: a tag, or perhaps a word
+                left = 0 if text.startswith("<") else min(left, len(text) - 1)
+            page.text(_unescaped(_beginning(text, left)))
+            if len(text) > left:
+                return False
+    return len(markup) <= LONGEST_MARKUP
+
+
+def _tag(page: "_Page", piece: re.Match[str]) -> None:
+    if piece["close"]:
+        page.end(piece["tag"].lower())
+    else:
+        page.start(piece["tag"].lower(), piece["attributes"])
 
 
 class _Page:
@@ -54,6 +88,7 @@ class _Page:
         self._lists: list[int | None] = []  # the next number of each open list; None: dashes
         self._link: tuple[str, int] | None = None  # its address, and where in the line its text starts
         self._verbatim = 0
+        self.written = 0  # characters
 
     def text(self, text: str) -> None:
         if self._verbatim:
@@ -83,15 +118,17 @@ class _Page:
         elif tag in _LINES:
             self._break()
 
-    def finished(self) -> str:
+    def finished(self, last_line: str = "") -> str:
         self._link_ends()
         self._break()
+        self._lines += ["", last_line] if last_line else []
         text = re.sub(r"\n{3,}", "\n\n", "\n".join(self._lines)).strip("\n")
         return f"{text}\n" if text else ""
 
     def _write(self, text: str) -> None:
         self._line.append(self._before)
         self._line.append(text)
+        self.written += len(self._before) + len(text)
         self._before = ""
 
     def _space(self) -> None:
@@ -158,12 +195,12 @@ class _Page:
 
     def _image(self, attributes: str) -> None:
         if alternative := _attribute(attributes, "alt"):
-            self.text(alternative)
+            self.text(_beginning(alternative, LONGEST_ADDRESS))
 
     def _link_starts(self, attributes: str) -> None:
         self._link_ends()
         address = _attribute(attributes, "href")
-        if address.lower().startswith(("http:", "https:", "mailto:", "tel:")):
+        if len(address) <= LONGEST_ADDRESS and address.lower().startswith(("http:", "https:", "mailto:", "tel:")):
             self._link = (address, len(self._line))
 
     def _link_ends(self, _: str = "") -> None:
@@ -209,7 +246,7 @@ _ENDS: dict[str, _Action] = {
 
 
 def _attribute(attributes: str, wanted: str) -> str:
-    for match in _ATTRIBUTE.finditer(attributes):
+    for match in islice(_ATTRIBUTE.finditer(attributes), MOST_ATTRIBUTES):
         if match[2] and match[1].lower() == wanted:
             return _SPACES.sub(" ", _unescaped(match[2].strip("\"'"))).strip()
     return ""
@@ -219,3 +256,12 @@ def _unescaped(text: str) -> str:
     if "&" not in text:
         return text
     return html.unescape(_OVERLONG_NUMBER.sub("\ufffd", text)).replace("\xa0", " ")
+
+
+def _beginning(text: str, most: int) -> str:
+    """Ends before a word or a character reference that would be cut through."""
+    if len(text) <= most:
+        return text
+    kept = text[:most]
+    place = max(kept.rfind(mark, max(0, most - _LONGEST_WORD)) for mark in " \n&")
+    return kept[:place] if place > 0 else kept

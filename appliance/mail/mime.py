@@ -25,6 +25,8 @@ from appliance.mail.html_text import text_from_html
 Field = tuple[str, str]
 
 _LONGEST_LINE = 998  # RFC 5322 section 2.1.1, without CRLF
+_PIECE = 64 * 1024  # characters
+_BASE64_PIECE = 57 * 1024  # bytes: whole lines
 _CONTENT_TYPE = re.compile(r"""[\w.+-]+/[\w.+-]+(;\s*[\w-]+=([\w.:+/-]+|"[^"\\\r\n]*"))*\Z""", re.ASCII)
 _UNSAFE_IN_FILENAME = re.compile(r"[\x00-\x1f\x7f/\\\ud800-\udfff]")
 
@@ -136,24 +138,61 @@ def _multipart(kind: str, content: Content, parts: Sequence[_Entity], parameters
 
 
 def _text(subtype: str, text: str) -> _Entity:
-    lines = text.replace("\r\n", "\n").replace("\r", "\n").replace("\n", "\r\n")
-    encoding, written = _seven_bit(lines.encode(errors="replace"))
-    charset = "us-ascii" if lines.isascii() else "utf-8"
+    pieces = list(_lines(text))
+    encoding, written = _seven_bit(pieces)
+    charset = "us-ascii" if text.isascii() else "utf-8"
     fields = [("Content-Type", f"text/{subtype}; charset={charset}"), ("Content-Transfer-Encoding", encoding)]
     return _Entity(fields, written)
 
 
-def _seven_bit(raw: bytes) -> tuple[str, str]:
-    if raw.isascii() and b"\0" not in raw and max(map(len, raw.split(b"\r\n"))) <= _LONGEST_LINE:
-        return "7bit", raw.decode("ascii")
-    quoted = binascii.b2a_qp(raw, istext=True)
-    if len(quoted) <= len(raw) * 4 // 3:
-        return "quoted-printable", quoted.decode("ascii")
-    return "base64", _base64(raw)
+def _lines(text: str) -> Iterator[bytes]:
+    """Lines that end with CRLF, many of them in one piece: what is done to a piece holds the interpreter for its time.
+
+    A piece ends where a line does, or in the middle of a line that is longer than a piece.
+    """
+    start = 0
+    while start < len(text):
+        end = start + _PIECE
+        if end < len(text):
+            end = text.rfind("\n", start, end) + 1 or end - (text[end - 1] == "\r")  # its LF may come after it
+        piece = text[start:end].replace("\r\n", "\n").replace("\r", "\n").replace("\n", "\r\n")
+        yield piece.encode(errors="replace")
+        start = end
+
+
+def _seven_bit(pieces: Sequence[bytes]) -> tuple[str, str]:
+    if all(map(_is_seven_bit, pieces)) and _short_where_cut(pieces):
+        return "7bit", "".join(piece.decode("ascii") for piece in pieces)
+    quoted = [_quoted(piece) for piece in pieces]
+    if sum(map(len, quoted)) <= sum(map(len, pieces)) * 4 // 3:
+        return "quoted-printable", "".join(_quoted_lines(pieces, quoted))
+    return "base64", _base64(b"".join(pieces))
+
+
+def _is_seven_bit(piece: bytes) -> bool:
+    return piece.isascii() and b"\0" not in piece and max(map(len, piece.split(b"\r\n"))) <= _LONGEST_LINE
+
+
+def _short_where_cut(pieces: Sequence[bytes]) -> bool:
+    """A line that goes on in the next piece is longer than a line may be."""
+    return all(piece.endswith(b"\r\n") for piece in pieces[:-1])
+
+
+def _quoted(piece: bytes) -> bytes:
+    written = binascii.b2a_qp(piece, istext=True)
+    return written if b"\n" in piece else written.replace(b"\n", b"\r\n")  # it ends lines as those that it finds end
+
+
+def _quoted_lines(pieces: Sequence[bytes], quoted: Sequence[bytes]) -> Iterator[str]:
+    for number, (piece, written) in enumerate(zip(pieces, quoted, strict=True), 1):
+        yield written.decode("ascii")
+        if number < len(pieces) and not piece.endswith(b"\r\n"):
+            yield "=\r\n"
 
 
 def _base64(raw: bytes) -> str:
-    return base64.encodebytes(raw).decode("ascii").replace("\n", "\r\n")
+    pieces = (raw[start : start + _BASE64_PIECE] for start in range(0, len(raw), _BASE64_PIECE))
+    return "".join(base64.encodebytes(piece).decode("ascii").replace("\n", "\r\n") for piece in pieces)
 
 
 def _attachment(part: Part) -> _Entity:

@@ -5,14 +5,15 @@ rendering (`template_budget`), what it may contain at all (`template_grammar`), 
 """
 
 import traceback
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from jinja2 import Template, TemplateError, TemplateSyntaxError
 
 from appliance.errors import ApplianceError
-from appliance.language import gettext
+from appliance.language import gettext, in_this_language
 from appliance.mail import template_words
 from appliance.mail.html_text import text_from_html
 from appliance.mail.inlining import CannotInline, inlined
@@ -20,13 +21,20 @@ from appliance.mail.template_budget import Budget, BudgetContext, TooMuchWork
 from appliance.mail.template_sandbox import Sandbox
 
 MOST_CHARACTERS = 1_000_000
+LARGE = 8 * 1024  # characters of HTML; less is finished in some milliseconds
+
+RunNative = Callable[[Callable[[], Any]], Any]
 
 _SANDBOXES = {"subject": Sandbox(autoescape=False), "html": Sandbox(autoescape=True), "text": Sandbox(autoescape=False)}
 _COMPILER_TROUBLES = (TemplateError, RecursionError, SyntaxError, ValueError, OverflowError, MemoryError)
 _RENDERING_TROUBLES = (
-    *(TemplateError, TooMuchWork, CannotInline, RecursionError),
+    *(TemplateError, TooMuchWork, RecursionError),
     *(ArithmeticError, LookupError, TypeError, ValueError, AttributeError),
 )
+
+
+def _directly(work: Callable[[], Any]) -> Any:
+    return work()
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,17 +91,24 @@ class CompiledTemplate:
     def __init__(self, parts: Mapping[str, Template]) -> None:
         self._parts = parts
 
-    def render(self, values: Mapping[str, Any], most_characters: int = MOST_CHARACTERS) -> Rendered:
+    def render(
+        self, values: Mapping[str, Any], most_characters: int = MOST_CHARACTERS, *, run_native: RunNative = _directly
+    ) -> Rendered:
         """The subject in one line, styles moved to their elements, the text derived if the template has none.
+
+        `run_native` keeps off the event loop what is done to the HTML as a whole, where that takes long.
 
         Raises:
             RenderingFailed: a name is not there, a value does not fit, or it is too much.
         """
         budget = Budget()
         made = {part: _render(part, self._parts[part], values, budget, most_characters) for part in self._parts}
-        html = made.get("html")
-        text = made["text"] if "text" in made else text_from_html(html or "")
-        return Rendered(" ".join(made["subject"].split()), html, text)
+        subject = " ".join(made["subject"].split())
+        html, text = made.get("html"), made.get("text")
+        if html is None:
+            return Rendered(subject, None, text or "")
+        run = run_native if len(html) >= LARGE else _directly
+        return Rendered(subject, *run(in_this_language(partial(_finished, html, text))))
 
 
 def compile_template(source: Source) -> CompiledTemplate:
@@ -123,10 +138,17 @@ def _compiler_fault(part: str, error: BaseException) -> Fault:
     return Fault(part, gettext("this cannot be read: %(reason)s", reason=error))
 
 
+def _finished(html: str, text: str | None) -> tuple[str, str]:
+    try:
+        html = inlined(html)
+    except CannotInline as error:
+        raise RenderingFailed(Fault("html", str(error))) from error
+    return html, text_from_html(html) if text is None else text
+
+
 def _render(part: str, template: Template, values: Mapping[str, Any], budget: Budget, most: int) -> str:
     try:
-        made = "".join(_pieces(template, values, budget, most))
-        return inlined(made) if part == "html" else made
+        return "".join(_pieces(template, values, budget, most))
     except _RENDERING_TROUBLES as error:
         raise RenderingFailed(Fault(part, _reason(error), _line(template, error))) from error
 

@@ -17,6 +17,8 @@ from appliance.services.attachment_files import AttachmentDamaged
 ATTACHMENT_GONE = kept("%(reason)s Send the message anew with the attachment.")
 NOT_WRITABLE = kept("The message cannot be written in RFC 5322 form: %(reason)s")
 
+LARGE = 32 * 1024  # characters; less is written in some ten milliseconds, whatever they are
+
 RunNative = Callable[[Callable[[], Any]], Any]
 
 
@@ -30,7 +32,7 @@ class CannotCompose(ApplianceError):
 
 
 class Composition:
-    """`run_native` keeps messages with attachments, which may take half a second to write, off the event loop."""
+    """`run_native` keeps what takes long to write off the event loop: messages with attachments, and long ones."""
 
     def __init__(self, files: FileSource, run_native: RunNative) -> None:
         self._files = files
@@ -53,7 +55,7 @@ class Composition:
 
     def render(self, message: OutgoingMessage, account: SenderAccount) -> bytes:
         """The RFC 5322 form of `message` as `account` sends it. Raises CannotCompose."""
-        if not message.attachments:
+        if not message.attachments and len(message.text or "") + len(message.html or "") < LARGE:
             return self._render(message, account)
         rendered: bytes = self._run_native(lambda: self._render(message, account))
         return rendered

@@ -13,6 +13,8 @@ from appliance.services import intake
 from appliance.services.suppression_entry import Entry, checked
 
 MOST_ROWS = 100_000
+MOST_LINES = 10 * MOST_ROWS  # with those that are empty
+LONGEST_LINE = 100_000  # characters: the reader takes a line as a whole, and holds the interpreter meanwhile
 COLUMNS = ("address", "reason", "source", "created_at", "expires_at")
 NAMES_OF_ADDRESS = ("address", "email", "recipient", "domain")
 _WITHOUT_HEADER = ("address", "reason", "expires_at")
@@ -71,7 +73,7 @@ def _text(content: bytes) -> str:
 
 def _rows(text: str) -> Iterator[tuple[int, Mapping[str, str]]]:
     """Line number and named cells of each row that is not empty."""
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text))
+    reader = csv.reader(_lines(text), delimiter=_delimiter(text))
     names: tuple[str, ...] = ()
     count = 0
     try:
@@ -84,11 +86,21 @@ def _rows(text: str) -> Iterator[tuple[int, Mapping[str, str]]]:
                     continue
             count += 1
             if count > MOST_ROWS:
-                remedy = gettext("There are more than %(most)s rows. Import them in several files.", most=MOST_ROWS)
-                raise _invalid(remedy, "too_many")
+                raise _too_many()
             yield reader.line_num, dict(zip(names, map(_unshielded, cells), strict=False))
     except csv.Error as error:
-        raise _invalid(gettext("Line %(line)s is no CSV: %(reason)s.", line=reader.line_num, reason=error)) from error
+        raise _no_csv(reader.line_num, str(error)) from error
+
+
+def _lines(text: str) -> Iterator[str]:
+    file, number = io.StringIO(text, newline=""), 0
+    while line := file.readline(LONGEST_LINE):
+        number += 1
+        if number > MOST_LINES:
+            raise _too_many()
+        if len(line) == LONGEST_LINE:
+            raise _no_csv(number, gettext("it has more than %(most)s characters", most=LONGEST_LINE))
+        yield line
 
 
 def _names(cells: list[str]) -> tuple[tuple[str, ...], bool]:
@@ -132,6 +144,15 @@ def _line(cells: tuple[str, ...]) -> str:
 
 def _moment(value: datetime | None) -> str:
     return "" if value is None else value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def _too_many() -> InvalidInput:
+    remedy = gettext("There are more than %(most)s rows. Import them in several files.", most=MOST_ROWS)
+    return _invalid(remedy, "too_many")
+
+
+def _no_csv(line: int, reason: str) -> InvalidInput:
+    return _invalid(gettext("Line %(line)s is no CSV: %(reason)s.", line=line, reason=reason))
 
 
 def _invalid(message: str, code: str = "invalid") -> InvalidInput:

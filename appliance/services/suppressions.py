@@ -19,7 +19,7 @@ from appliance.mail.addresses import InvalidAddress
 from appliance.services import audit, suppression_csv
 from appliance.services.permission import Permission, needs
 from appliance.services.suppression_csv import Refusal
-from appliance.services.suppression_entry import canonical, checked
+from appliance.services.suppression_entry import Entry, canonical, checked
 from appliance.services.suppression_release import SuppressionRelease
 
 STEP = 500  # rows changed in one write, so that a hundred thousand hold nobody up
@@ -116,8 +116,9 @@ class Suppressions:
         """
         now = self._clock()
         entries, refused = self._run_native(in_this_language(lambda: suppression_csv.read(content, now)))
-        for some in _steps([entry.row(SuppressionSource.IMPORT, now) for entry in entries]):
-            self._database.write(partial(_put, some))
+        for some in _steps(entries):
+            rows = [entry.row(SuppressionSource.IMPORT, now) for entry in some]
+            self._database.write(partial(_put, rows))
         told = audit.entry("suppression.imported", "", {"imported": len(entries), "refused": len(refused)}, now)
         self._database.write(lambda session: AuditEntry.note(session, told))
         return Imported(len(entries), len(refused), tuple(refused[:MOST_REFUSED_SHOWN]))
@@ -170,5 +171,5 @@ def _take_off(key: str, release: bool, now: datetime, row: dict[str, Any], sessi
     return removal
 
 
-def _steps(rows: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
-    return (rows[start : start + STEP] for start in range(0, len(rows), STEP))
+def _steps(entries: list[Entry]) -> Iterator[list[Entry]]:
+    return (entries[start : start + STEP] for start in range(0, len(entries), STEP))

@@ -1,4 +1,8 @@
-"""What two versions of a template say differently, part by part."""
+"""What two versions of a template say differently, part by part.
+
+Comparing takes up to quadratic time: seconds for texts that were made for it. So it belongs in a native thread, lines
+are left out where there are very many, and those that occur over and over are not what a comparison begins at.
+"""
 
 import difflib
 import json
@@ -10,7 +14,7 @@ from typing import Any
 
 from appliance.db.models import TemplateVersion
 
-MOST_LINES = 4000  # difflib needs quadratic time
+MOST_LINES = 2000
 CONTEXT = 3  # lines that stand around a change
 
 
@@ -35,24 +39,28 @@ class Row:
 
 def between(old: TemplateVersion, new: TemplateVersion) -> dict[str, str]:
     """A unified diff for each part that differs: `html`, `locales.zh.subject`, `variables`."""
-    before, after = dict(_parts(old)), dict(_parts(new))
-    names = [*before, *(name for name in after if name not in before)]
     return {
-        name: _unified(before.get(name, ""), after.get(name, ""), f"{name} of version")(old.number, new.number)
-        for name in names
-        if before.get(name, "") != after.get(name, "")
+        name: _unified(before, after, f"{name} of version")(old.number, new.number)
+        for name, before, after in _changed(old, new)
     }
 
 
 def side_by_side(old: TemplateVersion, new: TemplateVersion) -> dict[str, list[Row]]:
     """The rows of each part that differs."""
+    return {name: list(_rows(before, after)) for name, before, after in _changed(old, new)}
+
+
+def _changed(old: TemplateVersion, new: TemplateVersion) -> Iterator[tuple[str, str, str]]:
+    """Name, old text and new text of each part that differs."""
     before, after = dict(_parts(old)), dict(_parts(new))
-    return {name: list(_rows(before.get(name, ""), after.get(name, ""))) for name in between(old, new)}
+    for name in dict.fromkeys([*before, *after]):
+        if before.get(name, "") != after.get(name, ""):
+            yield name, before.get(name, ""), after.get(name, "")
 
 
 def _rows(before: str, after: str) -> Iterator[Row]:
     old, new = _lines(before), _lines(after)
-    matcher = difflib.SequenceMatcher(None, old, new, autojunk=False)
+    matcher = difflib.SequenceMatcher(None, old, new)
     for index, group in enumerate(matcher.get_grouped_opcodes(CONTEXT)):
         if index:
             yield Row(RowKind.GAP)

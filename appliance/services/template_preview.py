@@ -36,7 +36,7 @@ class Draft:
 
 
 class TemplatePreview:
-    """`run_native` keeps compiling off the event loop; rendering is bounded, and stands aside by itself."""
+    """`run_native` keeps compiling and finishing off the event loop; rendering itself is bounded, and stands aside."""
 
     def __init__(self, limits: LimitsSettings, *, run_native: RunNative) -> None:
         self._limits = limits
@@ -65,7 +65,7 @@ class TemplatePreview:
         known = (*(replace(one, example=_fitting(one)) for one in variables), *stand_ins)
         values = values_for(known, examples_of(known), self._limits.template_variables_kb * KIBI)
         try:
-            return compiled.render(values, self._limits.rendered_kb * KIBI)
+            return compiled.render(values, self._limits.rendered_kb * KIBI, run_native=self._run_native)
         except RenderingFailed as error:
             message = gettext("It cannot be rendered with the examples: %(fault)s.", fault=error.fault)
             raise InvalidInput([FieldError(error.fault.part, message)]) from error

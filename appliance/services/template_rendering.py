@@ -1,7 +1,7 @@
 """From a template and variables to what a message says. Done when it is submitted: a later change alters no message."""
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,9 +12,8 @@ from appliance.db.queries import templates
 from appliance.errors import FieldError, InvalidInput, NotFound
 from appliance.language import gettext, in_this_language
 from appliance.mail.templating import CompiledTemplate, Rendered, RenderingFailed, Source, compile_template
-from appliance.services import intake
+from appliance.services import intake, language_tags
 from appliance.services.submit_message import SubmitMessage, TemplateUsed
-from appliance.services.template_form import canonical_locale
 from appliance.services.template_variables import Variable, examples_of, sentence, values_for
 
 RunNative = Callable[[Callable[[], Any]], Any]
@@ -48,7 +47,7 @@ class _Ready:
 
 
 class TemplateRendering:
-    """`run_native` keeps compiling off the event loop; rendering is bounded, and stands aside by itself."""
+    """`run_native` keeps compiling and finishing off the event loop; rendering itself is bounded, and stands aside."""
 
     def __init__(self, database: Database, limits: LimitsSettings, *, run_native: RunNative) -> None:
         self._database = database
@@ -124,7 +123,9 @@ class TemplateRendering:
             version = templates.version(session, template_id, number)
         if version is None:
             raise NotFound("version", str(number))
-        found = next((one for one in _fallbacks(locale) if one in version.locales), None)
+        found = next((one for one in language_tags.fallbacks(locale or "") if one in version.locales), None)
+        if found != locale:
+            return self._ready(template_id, number, found)  # so many tags lead to one language
         source = _source(version, found)
         compiled = self._run_native(in_this_language(lambda: compile_template(source)))
         return _Ready(tuple(Variable(**one) for one in version.variables), compiled, found)
@@ -132,7 +133,7 @@ class TemplateRendering:
     def _render(self, ready: _Ready, variables: Mapping[str, Any]) -> Rendered:
         values = values_for(ready.variables, variables, self._limits.template_variables_kb * KIBI)
         try:
-            made = ready.compiled.render(values, self._limits.rendered_kb * KIBI)
+            made = ready.compiled.render(values, self._limits.rendered_kb * KIBI, run_native=self._run_native)
             intake.subject(made.subject)
         except RenderingFailed as error:
             remedy = gettext(
@@ -149,16 +150,9 @@ class TemplateRendering:
 
 def _canonical(locale: str | None) -> str | None:
     try:
-        return canonical_locale(locale) if locale else None
+        return language_tags.canonical(locale) if locale else None
     except ValueError as error:
         raise InvalidInput([FieldError("locale", sentence(str(error)))]) from error
-
-
-def _fallbacks(locale: str | None) -> Iterator[str]:
-    """`zh-Hans-CN`, `zh-Hans`, `zh`."""
-    while locale:
-        yield locale
-        locale = locale.rpartition("-")[0]
 
 
 def _source(version: TemplateVersion, locale: str | None) -> Source:

@@ -97,3 +97,12 @@ def test_what_others_call_an_address_is_canonical_after_the_first_reading(email:
         return
     assert addresses.of(once.email) == once
     assert not set(once.email) & set("\r\n\0 <>")
+
+
+@pytest.mark.parametrize(
+    "text", [f"{'a' * 20_000_000}@example.com", f"{'x' * 20_000_000} <ann@example.com>", "@" * 20_000_000]
+)
+def test_megabytes_are_no_address_without_being_looked_through(text: str) -> None:
+    """Which would take the better part of a minute each."""
+    with pytest.raises(InvalidAddress, match="too long"):
+        addresses.parse(text)

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appliance.mail.html_text import text_from_html
+from appliance.mail.html_text import CUT, LONGEST_MARKUP, MOST_WORK, text_from_html
 
 PIECES = [
     "<",
@@ -88,3 +88,53 @@ def test_half_a_megabyte_of_anything_is_done_and_stays_in_proportion(piece: str)
     html = f"<a {piece * (500_000 // len(piece))}"
 
     assert len(text_from_html(html)) <= 12 * len(html)
+
+
+@pytest.mark.parametrize(
+    "piece", [*PIECES, "<p>Hello</p>", "<tr><td>Tea</td><td>3.50</td></tr>", "<hr>", "word ", "<!"]
+)
+def test_of_twenty_megabytes_the_beginning_is_read_and_the_rest_is_named(piece: str) -> None:
+    html = piece * (20 * 1024 * 1024 // len(piece))
+
+    text = text_from_html(html)
+
+    assert text.endswith(f"{CUT}\n")
+    assert len(text) <= 6 * MOST_WORK
+
+
+def test_all_of_an_ordinary_newsletter_is_read() -> None:
+    html = "<p>Dear Ann, <b>your order</b> is on its way.</p>" * 2000
+
+    text = text_from_html(html)
+
+    assert CUT not in text
+    assert text.count("your order") == 2000
+
+
+def test_an_image_written_into_the_markup_does_not_cut_the_text() -> None:
+    image = "A" * (LONGEST_MARKUP // 2)
+
+    assert text_from_html(f'<img src="data:image/png;base64,{image}" alt="Logo"><p>Hello</p>') == "Logo\n\nHello\n"
+
+
+@pytest.mark.parametrize(
+    ("before", "cut_through", "text"),
+    [
+        ("<p>Hello</p>", f'<a title="{"x" * 200}" href="http://a.example">', "Hello"),
+        ("<p>Hello</p>", f"<!-- {'x' * 200} -->", "Hello"),
+        ("<p>Hello</p>", f"<script>{'x' * 200}</script>", "Hello"),
+        ("<p>Hello wo</p>", "&nbsp;" * 40, "Hello wo"),
+    ],
+)
+def test_nothing_is_cut_through_where_the_markup_is_too_long(before: str, cut_through: str, text: str) -> None:
+    for short in range(1, 100, 7):
+        start = f"<!-- {'-' * (LONGEST_MARKUP - len(before) - short - 9)} -->{before}"
+        html = f"{start}{cut_through}{'x' * LONGEST_MARKUP}"
+
+        assert text_from_html(html) == f"{text}\n\n{CUT}\n"
+
+
+def test_a_long_text_ends_with_a_whole_word() -> None:
+    text = text_from_html("wonderful " * 50_000)
+
+    assert set(text.removesuffix(f"{CUT}\n").split()) == {"wonderful"}

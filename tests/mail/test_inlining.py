@@ -1,3 +1,5 @@
+from contextlib import suppress
+
 import pytest
 
 from appliance.mail.inlining import MOST_DECLARATIONS, MOST_ELEMENTS, CannotInline, inlined
@@ -69,3 +71,21 @@ def test_what_would_hold_everybody_up_is_refused(markup: str) -> None:
 def test_unclosed_style_is_counted() -> None:
     with pytest.raises(CannotInline):
         inlined("<p></p>" * 400 + "<style>" + "p {b: c}" * 1400)
+
+
+@pytest.mark.parametrize("piece", ["<style", "<style ", "<style><b a", "</style", "<style></style"])
+def test_styles_that_are_left_open_are_looked_for_once(piece: str) -> None:
+    """Looking anew from each of them would take minutes."""
+    markup = piece * (1_000_000 // len(piece))
+
+    with suppress(CannotInline):
+        inlined(markup)
+
+
+@pytest.mark.parametrize(
+    "styles",
+    [",".join(["p"] * 20_000) + "{color: red}", "p{}" * 20_000, ",".join(["b ~ p"] * 100) + "{color: red}"],
+)
+def test_selectors_that_would_be_compared_too_often_are_refused(styles: str) -> None:
+    with pytest.raises(CannotInline, match="too long"):
+        inlined(f"<style>{styles}</style>{'<p>x</p>' * 3900}")

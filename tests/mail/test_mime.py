@@ -217,3 +217,22 @@ def test_headers_of_its_own_are_written() -> None:
 def test_no_field_can_smuggle_in_another(wrong: dict[str, Any]) -> None:
     with pytest.raises(InvalidHeader):
         render(content(**wrong))
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        ("Hello Ann, this is a line.\n" * 20_000, "7bit"),
+        ("é and much that is ASCII \n" * 20_000, "quoted-printable"),
+        ("a line without an end " * 30_000, "quoted-printable"),
+        ("你好" * 100_000, "base64"),
+        ("x\r\n" * 200_000, "7bit"),
+        ("x" * 65_535 + "\r\n" + "y" * 70_000, "quoted-printable"),
+    ],
+)
+def test_long_body_is_written_piece_by_piece_and_arrives_whole(text: str, encoding: str) -> None:
+    [part] = [parsed(render(content(text=text)))]
+
+    assert part["Content-Transfer-Encoding"] == encoding
+    assert part.get_payload(decode=True) == text.replace("\r\n", "\n").replace("\n", "\r\n").encode()
+    assert max(map(len, render(content(text=text)).split(b"\r\n"))) <= 998

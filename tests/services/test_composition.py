@@ -99,7 +99,16 @@ def test_attachments_are_read_and_written_off_the_event_loop(
     assert natively == ["run"]
 
 
-def test_message_without_attachments_stays_on_the_loop(composition: Composition, natively: list[str]) -> None:
+@pytest.mark.parametrize("large", [{"html": "<p>Hello</p>" * 3000}, {"text": "Hello\n" * 6000}])
+def test_long_message_is_written_off_the_event_loop(
+    composition: Composition, natively: list[str], large: dict[str, Any]
+) -> None:
+    composition.envelope(replace(MESSAGE, **large), SHOP)
+
+    assert natively == ["run"]
+
+
+def test_short_message_without_attachments_stays_on_the_loop(composition: Composition, natively: list[str]) -> None:
     composition.envelope(MESSAGE, SHOP)
 
     assert natively == []

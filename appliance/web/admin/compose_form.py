@@ -13,6 +13,7 @@ from wtforms import HiddenField, MultipleFileField, SelectField, StringField, Te
 from appliance.db.models.message import Priority
 from appliance.db.queries.messages import Detail
 from appliance.errors import FieldError, InvalidInput
+from appliance.services import intake
 from appliance.services.attachments import StoredFile
 from appliance.services.intake import Address
 from appliance.services.submit_message import SubmitMessage, TemplateReference
@@ -22,6 +23,7 @@ from appliance.web.admin.form import Form
 from appliance.web.context import web
 
 OF_A_VARIABLE = "variable."
+MOST_TYPED = 500_000  # characters in one field: Flask takes no more
 RECIPIENTS = ("to", "cc", "bcc")
 OURS = {"from": "sender", "file": "files", "attachments": "files", "": "to"}
 """What services call a field, and what it is called here."""
@@ -64,7 +66,14 @@ class ComposeForm(Form):
         if message.sender_email:
             self.sender.data = compose_parts.written_address(Address(message.sender_email, message.sender_name))
         self.subject.data, self.tags.data = message.subject, ", ".join(message.tags)
-        self.text.data, self.html.data = (body.text or "", body.html or "") if body else ("", "")
+        self._copy_content((body.text or "", body.html or "") if body else ("", ""))
+
+    def _copy_content(self, content: tuple[str, str]) -> None:
+        """What no form could bring back would only be in the way, and takes long to show."""
+        if max(map(len, content)) > MOST_TYPED:
+            self.html.errors = [_("The message is too long to be written in a form. Submit it by the API.")]
+        else:
+            self.text.data, self.html.data = content
 
 
 @dataclass
@@ -133,6 +142,9 @@ class Draft:
         subject, text, html = form.subject.data or "", form.text.data or "", form.html.data or ""
         if not subject.strip():
             self._blame("subject", gettext("Give a subject."))
+        elif len(subject.strip()) > intake.LONGEST_SUBJECT:
+            most = intake.LONGEST_SUBJECT
+            self._blame("subject", gettext("It may have %(most)s characters.", most=most))
         elif len(subject.splitlines()) > 1 or not subject.isprintable():
             self._blame("subject", gettext("A subject is one line of text."))
         if not text.strip() and not html.strip():

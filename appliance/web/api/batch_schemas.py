@@ -14,7 +14,7 @@ from pydantic import (
     field_validator,
 )
 
-from appliance.services.template_form import canonical_locale
+from appliance.services import language_tags
 from appliance.web.api.schemas import (
     AddressField,
     AttachmentRequest,
@@ -49,7 +49,7 @@ _OF_A_TEMPLATE: dict[str, Any] = {
     ],
 }
 
-Locale = Annotated[Text, AfterValidator(canonical_locale)]
+Locale = Annotated[Text, AfterValidator(language_tags.canonical), Field(max_length=language_tags.LONGEST)]
 
 
 def _as_list(value: Any) -> Any:
@@ -69,8 +69,8 @@ class RecipientOfBatch(Request):
     cc: list[AddressField] = Field(default=[], max_length=1000)
     bcc: list[AddressField] = Field(default=[], max_length=1000)
     variables: dict[Text, Any] = Field(default={}, description="Go before the common ones of the same name.")
-    locale: Locale | None = Field(default=None, max_length=20, description="Instead of the common one.")
-    headers: Headers = Field(default={}, max_length=50, description="Go before the common ones of the same name.")
+    locale: Locale | None = Field(default=None, description="Instead of the common one.")
+    headers: Headers = Field(default={}, description="Go before the common ones of the same name.")
     metadata: Metadata = Field(default={}, description="Goes before the common one of the same key.")
     attachments: list[AttachmentRequest] = Field(default=[], max_length=50, description="Beside the common ones.")
 
@@ -102,13 +102,13 @@ class BatchRequest(Request):
 
     template: Text | None = Field(default=None, max_length=100, description="The slug of a template.")
     locale: Locale | None = Field(
-        default=None, max_length=20, description="The language of the template, such as zh-CN."
+        default=None, description="The language of the template, such as zh-CN: any tag of RFC 5646."
     )
     variables: dict[Text, Any] = Field(default={}, description="Those that are the same for all recipients.")
     sender: AddressField | None = Field(default=None, alias="from", description="As of a message, for all recipients.")
     reply_to: list[AddressField] = Field(default=[], max_length=20)
     attachments: list[AttachmentRequest] = Field(default=[], max_length=50, description="Stored once for all.")
-    headers: Headers = Field(default={}, max_length=50)
+    headers: Headers = Field(default={})
     tags: list[Tag] = Field(default=[], max_length=20)
     metadata: Metadata = Field(default={})
     priority: Literal["high", "normal", "low"] = "normal"

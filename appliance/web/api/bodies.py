@@ -7,13 +7,18 @@ otherwise learn from what was done that it was not a dry run.
 from collections.abc import Callable
 from typing import Any, NoReturn, TypeVar
 
-from flask import Flask, current_app, request
+from flask import Flask, current_app, has_app_context, request
 from flask.json.provider import DefaultJSONProvider
 from werkzeug.exceptions import UnsupportedMediaType
 
 from appliance.errors import FieldError, InvalidInput
 from appliance.web.api.errors import InvalidJson
+from appliance.web.context import web
 
+LARGE = 64 * 1024  # bytes; less is read in some milliseconds
+MOST_VALUES = 500_000  # in one body, all levels together: a batch of a thousand messages to a hundred people each
+MOST_NAMES = 100_000  # in one object
+MOST_DIGITS = 310  # of one number: reading it takes quadratic time, and most readers know none longer (a double)
 METHODS = ("POST", "PUT", "PATCH")
 LONGEST_NAME = 200  # an option that there is not is named by whoever sent it
 _NO_OPTION = "This operation takes no such option; see /api/docs. Nothing was done."
@@ -24,12 +29,23 @@ View = TypeVar("View", bound=Callable[..., Any])
 
 
 class StrictJson(DefaultJSONProvider):
-    """RFC 8259 in UTF-8, and of RFC 7493 that no name occurs twice in an object. Refuses with ValueError."""
+    """RFC 8259 in UTF-8, and of RFC 7493 that no name occurs twice in an object. Refuses with ValueError.
+
+    Megabytes of text are read at once, but each number, list and object takes its time and its memory. So there may be
+    so many, and a large body is read off the event loop.
+    """
 
     def loads(self, s: str | bytes, **kwargs: Any) -> Any:
+        if len(s) < LARGE or not has_app_context():  # a test client reads answers by this as well, in no request
+            return self._read(s, **kwargs)
+        return web().run_native(lambda: self._read(s, **kwargs))
+
+    def _read(self, s: str | bytes, **kwargs: Any) -> Any:
+        if isinstance(s, bytes):
+            _require_few_values(s)
         text = s.decode("utf-8-sig") if isinstance(s, bytes) else s
         try:
-            return super().loads(text, object_pairs_hook=_object, parse_constant=_no_number, **kwargs)
+            return super().loads(text, **_HOOKS, **kwargs)
         except RecursionError as error:
             raise ValueError("there are too many levels in it") from error
 
@@ -100,7 +116,7 @@ def _reason() -> str:
     except UnicodeDecodeError as error:
         return f"byte {error.start} is not UTF-8"
     except ValueError as error:
-        return "a number in it has too many digits" if "set_int_max_str_digits" in str(error) else str(error)
+        return str(error)
     return f"it is {_NAMES.get(type(found), 'a number')}"
 
 
@@ -111,6 +127,8 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     made = dict(pairs)
     if len(made) != len(pairs):
         raise ValueError(f"the name {_repeated(pairs)[:100]!r} occurs twice in one object")
+    if len(made) > MOST_NAMES:
+        raise ValueError(f"there are more than {MOST_NAMES:,} names in one object")
     return made
 
 
@@ -125,3 +143,37 @@ def _repeated(pairs: list[tuple[str, Any]]) -> str:
 
 def _no_number(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is no JSON number")
+
+
+def _number(kind: Callable[[str], int | float]) -> Callable[[str], int | float]:
+    def read(digits: str) -> int | float:
+        if len(digits) > MOST_DIGITS:
+            raise ValueError("a number in it has too many digits")
+        return kind(digits)
+
+    return read
+
+
+_HOOKS: dict[str, Any] = {
+    "object_pairs_hook": _object,
+    "parse_constant": _no_number,
+    "parse_int": _number(int),
+    "parse_float": _number(float),
+}
+
+
+def _require_few_values(data: bytes) -> None:
+    """By what stands between values; the same signs inside texts do not count. Raises ValueError."""
+    if _separators(data) <= MOST_VALUES:
+        return
+    without_escapes = data.replace(b"\\\\", b"").replace(b'\\"', b"")
+    if without_escapes.count(b'"') > 4 * MOST_VALUES or _separators(_outside_texts(without_escapes)) > MOST_VALUES:
+        raise ValueError(f"there are more than {MOST_VALUES:,} values in it")
+
+
+def _separators(data: bytes) -> int:
+    return data.count(b",") + data.count(b"[") + data.count(b"{")
+
+
+def _outside_texts(data: bytes) -> bytes:
+    return b"".join(data.split(b'"')[::2])

@@ -19,8 +19,10 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from appliance.db.models.message import MessageStatus, Reason
-from appliance.services import intake
+from appliance.services import intake, language_tags
 from appliance.services.intake import Address
+
+MOST_HEADERS = 50
 
 _ADDRESS_SCHEMA = {
     "anyOf": [
@@ -42,7 +44,7 @@ Tag = Annotated[
     AfterValidator(intake.tag),
     Field(json_schema_extra={"minLength": 1, "maxLength": intake.LONGEST_TAG}),
 ]
-Headers = Annotated[dict[str, str], AfterValidator(intake.headers)]
+Headers = Annotated[dict[str, str], Field(max_length=MOST_HEADERS), AfterValidator(intake.headers)]
 Metadata = Annotated[dict[str, Any], AfterValidator(intake.metadata)]
 Instant = Annotated[
     datetime, BeforeValidator(intake.instant), WithJsonSchema({"type": "string", "format": "date-time"})
@@ -123,12 +125,16 @@ class MessageRequest(Request):
         default=None, max_length=100, description="The slug of a template, instead of `subject`, `text` and `html`."
     )
     variables: dict[Text, Any] = Field(default={}, description="What the template asks for.")
-    locale: Text | None = Field(default=None, max_length=20, description="The language of the template, such as zh-CN.")
+    locale: Text | None = Field(
+        default=None,
+        max_length=language_tags.LONGEST,
+        description="The language of the template, such as zh-CN: any tag of RFC 5646. The nearest one is used.",
+    )
     subject: Subject | None = Field(default=None, validate_default=True, description="Needed without a `template`.")
     text: Text | None = Field(default=None, description="Without it, the text is derived from `html`.")
     html: Text | None = Field(default=None, validate_default=True)
     attachments: list[AttachmentRequest] = Field(default=[], max_length=50)
-    headers: Headers = Field(default={}, max_length=50)
+    headers: Headers = Field(default={})
     tags: list[Tag] = Field(default=[], max_length=20)
     metadata: Metadata = Field(
         default={}, description="Anything of yours; it comes back with the message and is never sent."
@@ -209,7 +215,7 @@ def split(values: Any) -> Any:
 
 
 METADATA = "metadata."
-_WHICH_KEY = "Name a key of your metadata after the dot: metadata.order=1041."
+WHICH_KEY = "Name a key of your metadata after the dot: metadata.order=1041."
 
 
 class MessageQuery(PageQuery):
@@ -252,7 +258,7 @@ class MessageQuery(PageQuery):
         wanted = {name.removeprefix(METADATA): value for name, value in given.items() if name.startswith(METADATA)}
         others = {name: value for name, value in given.items() if not name.startswith(METADATA)}
         if "" in wanted:
-            raise refusal(METADATA, _WHICH_KEY)
+            raise refusal(METADATA, WHICH_KEY)
         return others | ({METADATA + "KEY": wanted} if wanted else {})
 
 
