@@ -106,6 +106,8 @@ class Appliance:
                 Errand("events", core.event_log.turn),
                 Errand("search", core.search_index.turn),
                 Errand("webhooks", self._hand_over_webhooks),
+                Errand("messages of accounts that are back", core.services.sender_accounts.returns.turn),
+                Errand("messages of deleted accounts", core.services.sender_accounts.left_behind.turn),
                 Errand("jobs", lambda: core.services.jobs.hand_over(self._enqueue_job)),
                 Errand("key uses", core.services.api_keys.uses.turn),
                 Errand("alerts", core.services.alerts.turn),

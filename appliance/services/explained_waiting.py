@@ -9,10 +9,10 @@ from appliance.db.models.sender_account import AccountState
 from appliance.db.queries.outbox import MOST_AHEAD
 from appliance.language import gettext, ngettext
 from appliance.services import kept_words
+from appliance.services.routing import ABLE
 from appliance.services.scene import MOST_NAMED, Scene, capital
 
 _GREYLISTING = re.compile(r"gr[ae]y-?list", re.IGNORECASE)
-_BUSY = (AccountState.READY, AccountState.PROBING)
 
 
 def _scheduled(scene: Scene) -> str:
@@ -72,11 +72,26 @@ def deferred_too_long(scene: Scene) -> str:
 
 
 def _deferred_account(scene: Scene) -> str:
+    if not scene.candidates:
+        return _without_account(scene)
+    facts = {"said": scene.detail, "until": scene.until()}
+    if scene.pinned:
+        return gettext(
+            "%(account)s, which is the only one that it may use, could not be used%(said)s. It waits %(until)s and is "
+            "tried again then; mend the account under Sender accounts to send it sooner.",
+            account=capital(scene.account),
+            **facts,
+        )
+    if scene.restricted:
+        return gettext(
+            "No sender account that its API key may use could be used%(said)s. It waits %(until)s, when one is tried "
+            "again; mend the account under Sender accounts to send it sooner.",
+            **facts,
+        )
     return gettext(
         "No sender account could be used%(said)s. It waits %(until)s, when one is tried again; mend the account under "
-        "Accounts to send it sooner.",
-        said=scene.detail,
-        until=scene.until(),
+        "Sender accounts to send it sooner.",
+        **facts,
     )
 
 
@@ -98,8 +113,10 @@ def _held_by_accounts(scene: Scene) -> str:
     """The reason is what ends first; the accounts may each be held up by something else."""
     accounts = scene.candidates
     states = {scene.state(account) for account in accounts}
-    if not accounts or states & set(_BUSY):
-        return _held_for(scene, _STATES[scene.message.reason])  # it has changed since
+    if not accounts:
+        return _without_account(scene)
+    if states & set(ABLE):
+        return _mailbox_is_left(scene) if scene.only_mailbox else _held_as_it_was(scene)
     if len(states) == 1:
         return _held_for(scene, states.pop())
     facts = {"listed": _troubles(scene, accounts), "until": scene.until(), "remedies": _remedies(states)}
@@ -112,6 +129,12 @@ def _held_by_accounts(scene: Scene) -> str:
     return gettext(
         "No sender account can take it now: %(listed)s. It is held %(until)s; %(remedies)s to send it sooner.", **facts
     )
+
+
+def _held_as_it_was(scene: Scene) -> str:
+    """An account can take it again: it is about to be looked at."""
+    reason = scene.message.reason
+    return _held_for(scene, _STATES[reason]) if reason in _STATES else _no_account(scene)
 
 
 def _held_for(scene: Scene, state: AccountState) -> str:
@@ -163,10 +186,13 @@ def _held_breaker(scene: Scene) -> str:
 def _held_paused(scene: Scene) -> str:
     if scene.pinned:
         return gettext(
-            "%(account)s is paused and it may use no other; resume it under Accounts and it goes out, or cancel it.",
+            "%(account)s is paused and it may use no other; resume it under Sender accounts and it goes out, or cancel "
+            "it.",
             account=capital(scene.account),
         )
-    return gettext("Every sender account that could take it is paused; resume one under Accounts and it goes out.")
+    return gettext(
+        "Every sender account that could take it is paused; resume one under Sender accounts and it goes out."
+    )
 
 
 def _held_kept_back(_scene: Scene) -> str:
@@ -176,8 +202,20 @@ def _held_kept_back(_scene: Scene) -> str:
     )
 
 
-def _held_no_account(_scene: Scene) -> str:
-    return gettext("There is no sender account; add one under Accounts and it goes out.")
+def _without_account(scene: Scene) -> str:
+    """Whatever it was that it waited for, that account is deleted."""
+    return _no_account(scene) if scene.message.choice is None else _held_account_gone(scene)
+
+
+def _no_account(_scene: Scene) -> str:
+    return gettext("There is no sender account; add one under Sender accounts and it goes out.")
+
+
+def _mailbox_is_left(_scene: Scene) -> str:
+    return gettext(
+        "There is no sender account but the built-in mailbox; add one under Sender accounts and it goes out, or retry "
+        "it, and the mailbox keeps it."
+    )
 
 
 def _held_account_gone(scene: Scene) -> str:
@@ -252,7 +290,7 @@ BY_REASON: Mapping[tuple[str, str], Sentence] = {
     (MessageStatus.HELD, Reason.BREAKER): _held_by_accounts,
     (MessageStatus.HELD, Reason.PAUSED): _held_by_accounts,
     (MessageStatus.HELD, Reason.KEPT_BACK): _held_kept_back,
-    (MessageStatus.HELD, Reason.NO_ACCOUNT): _held_no_account,
+    (MessageStatus.HELD, Reason.NO_ACCOUNT): _held_by_accounts,
     (MessageStatus.HELD, Reason.ACCOUNT_GONE): _held_account_gone,
     (MessageStatus.HELD, Reason.UNCERTAIN): _held_uncertain,
 }

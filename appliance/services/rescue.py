@@ -82,7 +82,8 @@ class Rescue:
     def _mark_uncertain(self, session: Session, message: Message, now: datetime) -> None:
         rounds = message.attempts + 1
         status, due_at = after_uncertain(rounds, message.age_from, now, self._settings)
-        insert_rows(session, DeliveryAttempt, _attempt(message, rounds, now))
+        account = session.get(SenderAccount, message.claim_account_id) if message.claim_account_id else None
+        insert_rows(session, DeliveryAttempt, _attempt(message, account, rounds, now))
         Message.put_back(
             session,
             message.id,
@@ -111,14 +112,15 @@ def _queue_again(session: Session, message: Message, now: datetime) -> None:
     )
 
 
-def _attempt(message: Message, number: int, now: datetime) -> dict[str, object]:
+def _attempt(message: Message, account: SenderAccount | None, number: int, now: datetime) -> dict[str, object]:
+    """What the worker would have written, as far as it is known without it."""
     return {
         "message_id": message.id,
         "number": number,
         "claim_id": message.claim_id,
         "account_id": message.claim_account_id,
-        "account_name": "",
-        "server": "",
+        "account_name": account.name if account else "",
+        "server": f"{account.host}:{account.port}" if account and account.host else "",
         "stage": "",
         "outcome": AttemptOutcome.UNCERTAIN,
         "reply_code": None,

@@ -1,6 +1,6 @@
 """Which sender account a message goes out through, or what stands in its way. Pure: it decides on what it was given."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from math import inf
@@ -10,6 +10,11 @@ from appliance.db.models import SenderAccount
 from appliance.db.models.message import Reason
 from appliance.db.models.sender_account import BUILT_IN_MAILBOX_ID, AccountState
 
+ABLE = (AccountState.READY, AccountState.PROBING)
+"""States in which an account sends."""
+ASIDE = "aside"
+"""How the built-in mailbox stands while there is another account: it takes what names it, and nothing else."""
+
 
 @dataclass(frozen=True, slots=True)
 class Obstacle:
@@ -17,6 +22,22 @@ class Obstacle:
 
     reason: Reason
     until: datetime | None
+
+
+def taking_turns(accounts: Iterable[SenderAccount]) -> list[SenderAccount]:
+    """Those of `accounts` that a message goes to which may take any of them.
+
+    The built-in mailbox steps aside as soon as there is another account, so that no mail ends in it by surprise.
+    """
+    known = list(accounts)
+    return [one for one in known if one.id != BUILT_IN_MAILBOX_ID] or known
+
+
+def standings(accounts: Sequence[SenderAccount], now: datetime, today: str) -> dict[str, str]:
+    """How each of all accounts stands, by its id: an AccountState, or ASIDE instead of one in which it would send."""
+    found: dict[str, str] = {one.id: one.state(now, today) for one in accounts}
+    at_turn = {one.id for one in taking_turns(accounts)}
+    return {key: ASIDE if state in ABLE and key not in at_turn else state for key, state in found.items()}
 
 
 class _Seat:
@@ -102,7 +123,5 @@ class Routing:
 
     def _named_by(self, choice: str | None) -> list[_Seat]:
         named = self._seats if choice is None else choice.split()
-        seats = [self._seats[account_id] for account_id in named if account_id in self._seats]
-        # the built-in mailbox steps aside as soon as there is another account, so that no mail ends in it by surprise
-        others = [seat for seat in seats if seat.account.id != BUILT_IN_MAILBOX_ID]
-        return others or seats
+        accounts = (self._seats[account_id].account for account_id in named if account_id in self._seats)
+        return [self._seats[account.id] for account in taking_turns(accounts)]

@@ -13,6 +13,7 @@ from appliance.db.models.sender_account import BUILT_IN_MAILBOX_ID, AccountState
 from appliance.db.queries.box import Pause
 from appliance.language import gettext, ngettext
 from appliance.services import kept_words
+from appliance.services.routing import taking_turns
 
 MOST_NAMED = 3
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
@@ -83,9 +84,12 @@ class Scene:
     def candidates(self) -> Sequence[SenderAccount]:
         """The sender accounts that it may go out through, as `Routing` sees them."""
         choice = self.message.choice
-        named = [one for key, one in self.accounts.items() if choice is None or key in choice.split()]
-        others = [one for one in named if one.id != BUILT_IN_MAILBOX_ID]
-        return others or named
+        return taking_turns(one for key, one in self.accounts.items() if choice is None or key in choice.split())
+
+    @property
+    def only_mailbox(self) -> bool:
+        """It asked for no account, and there is none but the built-in mailbox."""
+        return self.message.choice is None and [one.id for one in self.candidates] == [BUILT_IN_MAILBOX_ID]
 
     @property
     def restricted(self) -> bool:
@@ -99,9 +103,12 @@ class Scene:
 
     @property
     def account(self) -> str:
-        account = self.accounts.get(self.message.account_id or self.message.claim_account_id or "")
-        if account is None:
+        wanted = self.message.account_id or self.message.claim_account_id
+        if wanted is None:
             return gettext("any sender account")
+        account = self.accounts.get(wanted)
+        if account is None:
+            return gettext("a sender account that was deleted")
         return gettext("the sender account %(name)s", name=repr(account.name))
 
     def state(self, account: SenderAccount) -> AccountState:

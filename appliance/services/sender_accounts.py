@@ -13,7 +13,7 @@ from appliance.config.vault import Vault
 from appliance.db.database import Database
 from appliance.db.models import AuditEntry, SenderAccount
 from appliance.db.models.event import Event, EventKind, of_account
-from appliance.db.models.message import Reason
+from appliance.db.models.message import WAITING_FOR_ACCOUNTS, Reason
 from appliance.db.models.sender_account import BUILT_IN_MAILBOX_ID, TransportKind
 from appliance.db.queries import accounts, outbox
 from appliance.db.types import new_id
@@ -22,11 +22,12 @@ from appliance.language import gettext
 from appliance.mail import addresses
 from appliance.mail.addresses import InvalidAddress
 from appliance.services import account_days, account_order, audit
+from appliance.services.left_behind import LeftBehind
 from appliance.services.messages import Messages
 from appliance.services.permission import Permission, needs
+from appliance.services.return_of_accounts import ALL, ReturnOfAccounts
 
 DEFAULT_PORTS: Mapping[str, int] = {"none": 25, "starttls": 587, "tls": 465}
-WAITING_FOR_ACCOUNTS = (Reason.QUOTA, Reason.PAUSED, Reason.BREAKER, Reason.NO_ACCOUNT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,8 @@ class SenderAccounts:
         self._messages = messages
         self._zone = zone
         self._clock = clock
+        self.left_behind = LeftBehind(database, clock=clock)
+        self.returns = ReturnOfAccounts(database, messages.release_held, clock)
 
     def ensure_built_in_mailbox(self, email: str) -> None:
         """The account that keeps mail for viewing until there is another one."""
@@ -73,12 +76,12 @@ class SenderAccounts:
         now = self._clock()
         row = audit.entry("account.created", account_id, _described(form), now)
 
-        def write(session: Session) -> None:
+        def write(session: Session) -> str:
             session.add(self._new(account_id, form, now))
             AuditEntry.note(session, row)
+            return self.returns.note(session, now)
 
-        self._database.write(write)
-        self._messages.release_held(WAITING_FOR_ACCOUNTS)
+        self.returns.let_go(self._database.write(write), WAITING_FOR_ACCOUNTS)
         return account_id
 
     @needs(Permission.ADMINISTER)
@@ -87,7 +90,7 @@ class SenderAccounts:
         now = self._clock()
         row = audit.entry("account.changed", account_id, {}, now)
 
-        def write(session: Session) -> None:
+        def write(session: Session) -> str:
             account = _existing(session, account_id)
             form, before = check(_form_of(account, changes)), _form_of(account, {})
             _tell_of_use(session, account, form.active, now)
@@ -98,9 +101,9 @@ class SenderAccounts:
                 account.password_encrypted = ""
             _forget_trouble(account)
             AuditEntry.note(session, row | {"detail": _difference(before, form)})
+            return self.returns.note(session, now)
 
-        self._database.write(write)
-        self._messages.release_held((*WAITING_FOR_ACCOUNTS, Reason.ACCOUNT_GONE))
+        self.returns.let_go(self._database.write(write), ALL)
 
     @needs(Permission.ADMINISTER)
     def pause(self, account_id: str) -> None:
@@ -109,8 +112,7 @@ class SenderAccounts:
     @needs(Permission.ADMINISTER)
     def resume(self, account_id: str) -> None:
         """Also closes its breaker: the person says that it works again."""
-        self._set_active(account_id, active=True)
-        self._messages.release_held(WAITING_FOR_ACCOUNTS)
+        self.returns.let_go(self._set_active(account_id, active=True), WAITING_FOR_ACCOUNTS)
 
     @needs(Permission.ADMINISTER)
     def move(self, account_id: str, *, up: bool) -> None:
@@ -139,7 +141,7 @@ class SenderAccounts:
 
     @needs(Permission.ADMINISTER)
     def delete(self, account_id: str) -> None:
-        """Its history stays. Messages that asked for it are held for a person. Raises NotFound, WrongState."""
+        """Its history stays. Messages that wait for it are held for a person. Raises NotFound, WrongState."""
         if account_id == BUILT_IN_MAILBOX_ID:
             raise WrongState(
                 gettext("The built-in mailbox cannot be deleted; it steps aside once there is another account.")
@@ -150,6 +152,7 @@ class SenderAccounts:
         def write(session: Session) -> None:
             account = _existing(session, account_id)
             account.deleted_at, account.active, account.password_encrypted = now, False, ""
+            self.left_behind.note(session, now)
             AuditEntry.note(session, row | {"detail": {"name": account.name, "email": account.email}})
 
         self._database.write(write)
@@ -160,19 +163,21 @@ class SenderAccounts:
         closed = self._database.write(lambda session: account_days.close(session, outbox.accounts(session), today))
         return {"day": today, "accounts": closed, "released": self._messages.release_held([Reason.QUOTA])}
 
-    def _set_active(self, account_id: str, *, active: bool) -> None:
+    def _set_active(self, account_id: str, *, active: bool) -> str:
+        """Returns the note of its return; of a pause there is none."""
         now = self._clock()
         row = audit.entry("account.resumed" if active else "account.paused", account_id, {}, now)
 
-        def write(session: Session) -> None:
+        def write(session: Session) -> str:
             account = _existing(session, account_id)
             _tell_of_use(session, account, active, now)
             account.active, account.updated_at = active, now
             if active:
                 _forget_trouble(account)
             AuditEntry.note(session, row | {"detail": {"name": account.name}})
+            return self.returns.note(session, now) if active else ""
 
-        self._database.write(write)
+        return self._database.write(write)
 
     def _new(self, account_id: str, form: AccountForm, now: datetime) -> SenderAccount:
         account = SenderAccount(id=account_id, created_at=now)

@@ -41,8 +41,8 @@ def _name_in(url: str) -> str:
 
 
 def queue_sizes(name: str = "") -> dict[str, int]:
-    """Messages that wait in each queue of `inprocess://name`."""
-    return broker_named(name).sizes()
+    """Tasks that wait in each queue of `inprocess://name` that is for tasks."""
+    return broker_named(name).lasting_sizes()
 
 
 def queue_table(url: str, names: Iterable[str]) -> list[dict[str, Any]]:

@@ -142,6 +142,12 @@ class Broker:
         with self.lock:
             return {name: len(queue) for name, queue in self._queues.items()}
 
+    def lasting_sizes(self) -> dict[str, int]:
+        """As `sizes`, of queues that outlive whoever consumes from them: those of events and replies have names that
+        are made up anew each time."""
+        with self.lock:
+            return {name: len(queue) for name, queue in self._queues.items() if queue.options.durable}
+
     def put(self, name: str, message: RawMessage, priority: int, *, first: bool = False) -> None:
         """Hands a copy to the queue and wakes who consumes from it; without such a queue it is dropped, as in AMQP."""
         with self.lock:

@@ -15,11 +15,12 @@ from appliance.db.models.message import MessageStatus
 from appliance.db.models.sender_account import AccountState
 from appliance.db.queries import accounts, events, messages
 from appliance.histogram import Histogram
+from appliance.services.routing import ABLE, ASIDE, standings
 from appliance.web.context import WebContext
 
 FINAL = (MessageStatus.SENT, MessageStatus.PARTIALLY_SENT, MessageStatus.FAILED)
 MOST_EVENTS = 10_000
-ABLE = (AccountState.READY, AccountState.PROBING)
+STATES = (*AccountState, ASIDE)
 
 PLAIN: Mapping[str, str] = {
     "hub_lag_seconds": "How late the event loop was at its last heartbeat.",
@@ -83,9 +84,10 @@ class State(Collector):
 
     def _accounts(self, senders: list[SenderAccount], now: datetime) -> Iterator[Metric]:
         today = local_date(now, self._context.zone)
-        states = {sender.id: sender.state(now, today) for sender in senders}
+        states = standings(senders, now, today)
         available = sum(state in ABLE for state in states.values())
-        yield GaugeMetricFamily("email_pool_available_accounts", "Sender accounts that can send now.", available)
+        text = "Sender accounts that can send now; the built-in mailbox is one only while there is no other account."
+        yield GaugeMetricFamily("email_pool_available_accounts", text, available)
         sent = ((sender.id, sender.sent_on(today)) for sender in senders)
         yield _gauge("email_pool_daily_sent", "Messages sent today by sender account.", "account", sent)
         yield _states(states)
@@ -112,12 +114,15 @@ class State(Collector):
             yield _histogram(name, PLAIN[name], {"": measured}, [])
 
 
-def _states(states: Mapping[str, AccountState]) -> GaugeMetricFamily:
-    text = "1 for the state that a sender account is in; resting and probing: its breaker is open, is half-open."
+def _states(states: Mapping[str, str]) -> GaugeMetricFamily:
+    text = (
+        "1 for the state that a sender account is in; resting and probing: its breaker is open, is half-open; "
+        "aside: the built-in mailbox, which takes only what names it while there is another account."
+    )
     family = GaugeMetricFamily("email_pool_account_state", text, labels=["account", "state"])
     for account_id, present in states.items():
-        for state in AccountState:
-            family.add_metric([account_id, state], float(state is present))
+        for state in STATES:
+            family.add_metric([account_id, state], float(state == present))
     return family
 
 

@@ -139,8 +139,8 @@ def test_the_only_account_is_paused(chain: Chain, sink: SmtpSink) -> None:
     chain.turn()
 
     assert state(chain, message) == ("held", "paused")
-    says(chain, message, "Every sender account that could take it is paused; resume one under Accounts and it goes out")
-    says(chain, pinned, "The sender account 'Shop' is paused and it may use no other; resume it under Accounts")
+    says(chain, message, "is paused; resume one under Sender accounts and it goes out")
+    says(chain, pinned, "'Shop' is paused and it may use no other; resume it under Sender accounts")
 
 
 def test_the_only_account_rests_after_an_error(chain: Chain, sink: SmtpSink) -> None:
@@ -172,7 +172,9 @@ def test_no_account_could_be_used_in_the_attempt(chain: Chain, sink: SmtpSink) -
     chain.deliver(claim)
 
     assert state(chain, message) == ("deferred", "account_error")
-    says(chain, message, "No sender account could be used", "account suspended", "mend the account under Accounts")
+    says(
+        chain, message, "No sender account could be used", "account suspended", "mend the account under Sender accounts"
+    )
 
 
 def test_the_account_that_it_asked_for_is_gone(chain: Chain, sink: SmtpSink) -> None:
@@ -184,6 +186,29 @@ def test_the_account_that_it_asked_for_is_gone(chain: Chain, sink: SmtpSink) -> 
 
     assert state(chain, message) == ("held", "account_gone")
     says(chain, message, "The sender account that it asked for was deleted; cancel it, or send it anew")
+
+
+def test_the_account_that_it_asked_for_is_deleted_while_it_is_tried_again(chain: Chain, sink: SmtpSink) -> None:
+    account = chain.account(sink)
+    sink.reply("MAIL", "550 5.7.1 account suspended")
+    message = chain.submit(account=account)
+    [claim] = chain.claim()
+    chain.deliver(claim)
+    assert state(chain, message) == ("deferred", "account_error")
+
+    chain.accounts.delete(account)
+
+    says(chain, message, "The sender account that it asked for was deleted; cancel it, or send it anew")
+
+
+def test_the_account_that_it_goes_out_through_is_deleted(chain: Chain, sink: SmtpSink) -> None:
+    account = chain.account(sink)
+    message = chain.submit()
+    chain.claim()
+
+    chain.accounts.delete(account)
+
+    says(chain, message, "being sent through a sender account that was deleted right now")
 
 
 def test_the_accounts_of_its_key_are_full_or_gone(chain: Chain, sink: SmtpSink) -> None:

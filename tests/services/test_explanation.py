@@ -42,7 +42,7 @@ CASES: list[tuple[str, str, dict[str, Any], tuple[str, ...]]] = [
         "deferred",
         "account_error",
         {"due_at": LATER, "detail": "login refused"},
-        ("No sender account could be used: login refused.", "until 13:05", "mend the account under Accounts"),
+        ("No sender account could be used: login refused.", "until 13:05", "mend the account under Sender accounts"),
     ),
     ("deferred", "uncertain", {"due_at": LATER}, ("is unknown", "until 13:05", "with the same Message-ID")),
     (
@@ -53,7 +53,7 @@ CASES: list[tuple[str, str, dict[str, Any], tuple[str, ...]]] = [
     ),
     ("held", "quota", {"account_id": "acc_1"}, ("The sender account 'Shop' has no quota left today",)),
     ("held", "breaker", {"due_at": LATER}, ("rests after an error (535 login refused)", "until 13:05", "mend")),
-    ("held", "paused", {}, ("is paused", "resume one under Accounts")),
+    ("held", "paused", {}, ("is paused", "resume one under Sender accounts")),
     ("held", "no_account", {}, ("There is no sender account", "add one")),
     ("held", "account_gone", {"account_id": "acc_9"}, ("was deleted", "cancel it")),
     ("held", "uncertain", {}, ("is unknown", "Ask the recipient", "retry it")),

@@ -45,8 +45,46 @@ def test_begun_message_is_uncertain_and_still_counts(chain: Chain) -> None:
     assert (found.message.status, found.message.reason, found.message.attempts) == ("deferred", "uncertain", 1)
     assert found.message.due_at == chain.clock() + timedelta(minutes=1)
     assert [(one.outcome, one.account_id) for one in found.attempts] == [("uncertain", account)]
+    assert [(one.account_name, one.server) for one in found.attempts] == [("Shop", "127.0.0.1:9")]
     assert "whether it was accepted is unknown" in found.attempts[0].reply_text
     assert chain.sent_today(account) == 1
+
+
+def test_attempt_is_that_of_the_account_that_the_worker_had_failed_over_to(chain: Chain) -> None:
+    chain.account(priority=1)
+    second = chain.account(name="Second", host="second.example", port=587)
+    message = chain.submit()
+    [claim] = chain.claim()
+    begin(chain, message, claim.id)
+    change = {"claim_id": claim.id, "account_id": second, "day": "2026-03-10"}
+    chain.database.write(lambda s: Message.change_account(s, message, **change))
+
+    chain.rescue.leftovers([claim.id])
+
+    [attempt] = chain.detail(message).attempts
+    assert (attempt.account_id, attempt.account_name, attempt.server) == (second, "Second", "second.example:587")
+
+
+def test_attempt_through_an_account_that_was_deleted_meanwhile_has_its_name(chain: Chain) -> None:
+    account = chain.account()
+    message = chain.submit()
+    [claim] = chain.claim()
+    begin(chain, message, claim.id)
+    chain.accounts.delete(account)
+
+    chain.rescue.leftovers([claim.id])
+
+    assert [one.account_name for one in chain.detail(message).attempts] == ["Shop"]
+
+
+def test_attempt_of_the_mailbox_has_no_server(chain: Chain) -> None:
+    message = chain.submit()
+    [claim] = chain.claim()
+    begin(chain, message, claim.id)
+
+    chain.rescue.leftovers([claim.id])
+
+    assert [(one.account_name, one.server) for one in chain.detail(message).attempts] == [("Built-in mailbox", "")]
 
 
 def test_begun_message_is_held_by_policy(make_chain: MakeChain) -> None:

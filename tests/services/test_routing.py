@@ -6,7 +6,7 @@ import pytest
 from appliance.db.models import SenderAccount
 from appliance.db.models.message import Reason
 from appliance.db.models.sender_account import BUILT_IN_MAILBOX_ID
-from appliance.services.routing import Obstacle, Routing
+from appliance.services.routing import Obstacle, Routing, standings
 from tests.fakes import NOON
 
 TODAY = "2026-03-10"
@@ -72,6 +72,23 @@ def test_built_in_mailbox_steps_aside_even_for_an_account_that_is_paused() -> No
 
     assert picks(routing(mailbox), 1) == [BUILT_IN_MAILBOX_ID]
     assert picks(routing(mailbox, account("a", active=False)), 1) == [None]
+
+
+@pytest.mark.parametrize(
+    ("others", "mailbox", "found"),
+    [
+        ([], {}, "ready"),
+        ([{"active": False}], {}, "aside"),
+        ([{"active": False}], {"active": False}, "paused"),
+        ([{}], {"daily_limit": 0}, "full"),
+    ],
+)
+def test_built_in_mailbox_is_not_called_ready_beside_another_account(
+    others: list[dict[str, Any]], mailbox: dict[str, Any], found: str
+) -> None:
+    known = [account(BUILT_IN_MAILBOX_ID, **mailbox), *(account(f"a{n}", **one) for n, one in enumerate(others))]
+
+    assert standings(known, NOON, TODAY)[BUILT_IN_MAILBOX_ID] == found
 
 
 def test_built_in_mailbox_can_be_asked_for() -> None:

@@ -147,7 +147,7 @@ def test_paused_account_holds_its_mail_until_it_is_resumed(faked: Chain) -> None
     message = faked.submit()
     faked.turn()
     assert (faked.status(message), faked.detail(message).message.due_at) == ("held", None)
-    assert "is paused; resume one under Accounts" in faked.explanation(message)
+    assert "is paused; resume one under Sender accounts" in faked.explanation(message)
 
     faked.accounts.resume(account)
     faked.turn()

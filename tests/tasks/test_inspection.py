@@ -8,7 +8,7 @@ import pytest
 
 from appliance.config.settings import Settings, WorkerSettings
 from appliance.runtime.worker import Worker
-from appliance.tasks.broker import broker_named
+from appliance.tasks.broker import broker_named, queue_sizes
 from appliance.tasks.celery_app import PostroomCelery
 from appliance.tasks.enqueue import BrokerUnavailable, enqueue_claim
 from appliance.tasks.inspection import QUESTIONS, UnknownInspection, inspect
@@ -40,6 +40,15 @@ def test_answer_is_by_worker_and_fit_for_json(app: PostroomCelery, worker: Worke
     answer = inspect(app, what)
 
     assert list(json.loads(json.dumps(answer))) == ["postroom@here"]
+
+
+def test_only_the_queue_of_tasks_is_counted_whoever_listens(app: PostroomCelery, worker: Worker) -> None:
+    name = str(app.conf.broker_url).partition("://")[2]
+    inspect(app, "ping")
+    with app.connection() as connection, app.events.Receiver(connection).consumer_context():
+        assert len(broker_named(name).sizes()) > 1  # with those of control commands and events, named anew each time
+
+        assert list(queue_sizes(name)) == [app.main]
 
 
 def test_active_task_is_shown_with_its_messages(

@@ -99,3 +99,12 @@ def test_fanned_out_message_may_be_changed_by_one_reader() -> None:
     broker.get("one")["headers"]["seen"] = True
 
     assert broker.get("two")["headers"] == {}
+
+
+def test_queues_that_go_with_their_consumers_are_not_among_the_lasting_ones() -> None:
+    broker = Broker()
+    broker.declare("tasks", QueueOptions(durable=True))
+    broker.declare("events.0b1f", QueueOptions(auto_delete=True))
+    broker.put("tasks", message("one"), 0)
+
+    assert broker.lasting_sizes() == {"tasks": 1}

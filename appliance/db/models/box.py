@@ -5,13 +5,17 @@ from enum import StrEnum
 from functools import cache
 from typing import Any
 
-from sqlalchemy import String, delete, select
+from sqlalchemy import String, delete, literal, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from appliance.db.models.base import Base, affected, changed_one
 from appliance.db.types import Json
 from appliance.db.upsert import insert_into
 
+ACCOUNTS_DELETED = "accounts_deleted"
+"""The flag that says that messages may wait for an account that is deleted; its value is the last one looked at."""
+ACCOUNTS_BACK = "accounts_back"
+"""The flag that says that messages may be held for an account that is back; its value is that of the latest return."""
 SENDING_PAUSED = "sending_paused"
 """The flag that says that nothing is sent; its value says why."""
 
@@ -56,9 +60,15 @@ class Flag(Base):
         return session.execute(select(cls.value).where(cls.name == name).with_for_update()).scalar_one()
 
     @classmethod
-    def clear(cls, session: Session, name: str) -> bool:
-        """False: it was not set."""
-        return changed_one(session, delete(cls).where(cls.name == name))
+    def locked_if_set(cls, session: Session, name: str) -> Any:
+        """As `locked`. None: it is not set."""
+        return session.execute(select(cls.value).where(cls.name == name).with_for_update()).scalar_one_or_none()
+
+    @classmethod
+    def clear(cls, session: Session, name: str, *, if_it_is: str | None = None) -> bool:
+        """False: it was not set, or to another value than `if_it_is`."""
+        query = delete(cls).where(cls.name == name)
+        return changed_one(session, query if if_it_is is None else query.where(cls.value == literal(if_it_is, Json)))
 
 
 def _row(name: str, value: Any, now: datetime) -> dict[str, Any]:

@@ -23,13 +23,24 @@ from appliance.db.models.message_state import (
     RETRYABLE,
     UNFINISHED,
     WAITING,
+    WAITING_FOR_ACCOUNTS,
     MessageStatus,
     Priority,
     Reason,
 )
 from appliance.db.models.recipient import Recipient, RecipientStatus
 
-__all__ = ["INCOMPLETE", "RETRYABLE", "UNFINISHED", "WAITING", "Message", "MessageStatus", "Priority", "Reason"]
+__all__ = [
+    "INCOMPLETE",
+    "RETRYABLE",
+    "UNFINISHED",
+    "WAITING",
+    "WAITING_FOR_ACCOUNTS",
+    "Message",
+    "MessageStatus",
+    "Priority",
+    "Reason",
+]
 
 
 class Message(MessageColumns):
@@ -69,6 +80,13 @@ class Message(MessageColumns):
         query = update(cls).where(cls.id.in_(list(ids)), cls.status.in_(WAITING))
         values = {"status": MessageStatus.HELD, "reason": reason, "detail": "", "due_at": until}
         return ids_of(move(session, query.values(values).returning(cls.id)))
+
+    @classmethod
+    def leave_behind(cls, session: Session, ids: Iterable[str], *, reason: Reason) -> list[str]:
+        """Held for what the accounts said -> held until a person does something. Returns those."""
+        waits = (cls.status == MessageStatus.HELD) & cls.reason.in_(WAITING_FOR_ACCOUNTS)
+        query = update(cls).where(cls.id.in_(list(ids)), waits)
+        return ids_of(move(session, query.values(reason=reason, due_at=None).returning(cls.id)))
 
     @classmethod
     def put_back(

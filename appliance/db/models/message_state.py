@@ -43,6 +43,10 @@ class Reason(StrEnum):
     KEPT_BACK = "kept_back"  # it waited while the box was paused, and somebody wants to see it first
 
 
+WAITING_FOR_ACCOUNTS = (Reason.QUOTA, Reason.PAUSED, Reason.BREAKER, Reason.NO_ACCOUNT)
+"""What a sender account keeps a message held for: a change of the accounts may let it go."""
+
+
 class Priority(IntEnum):
     HIGH = 0
     NORMAL = 1
