@@ -12,6 +12,10 @@ class StartupError(ApplianceError):
     """The appliance or one of its components cannot start. One line, with the remedy in it."""
 
 
+class SchemaMismatch(StartupError):
+    """This version and the schema of the database do not go together. The next start would find it so again."""
+
+
 class ConfigError(ApplianceError):
     """The configuration has problems; all of them, so that one edit mends them at once."""
 

@@ -13,12 +13,13 @@ from appliance.commands import COMMANDS, DEFAULT, Command
 from appliance.config import loader, log_journal, logs
 from appliance.config.log_settings import LogSettings
 from appliance.db.models.audit_entry import ActorKind
-from appliance.errors import ApplianceError, ConfigError
+from appliance.errors import ApplianceError, ConfigError, SchemaMismatch
 from appliance.program import PROGRAM
 from appliance.services import audit
 from appliance.services.audit import Actor
 
 FAILED = 1
+MISFIT = os.EX_CONFIG  # it would be so again, so systemd does not start the service again
 INTERRUPTED = 130
 
 log = structlog.get_logger(__name__)
@@ -33,7 +34,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ConfigError as error:
         for problem in error.problems:
             _complain(problem)
-        return os.EX_CONFIG  # systemd then does not start the service again
+        return MISFIT
+    except SchemaMismatch as error:
+        _complain(str(error))
+        return MISFIT
     except ApplianceError as error:
         _complain(str(error))
     except KeyboardInterrupt:

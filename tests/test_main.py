@@ -9,7 +9,7 @@ import pytest
 from appliance import __version__, main
 from appliance.commands import COMMANDS
 from appliance.config.loader import Loaded
-from appliance.errors import ConfigError, StartupError
+from appliance.errors import ConfigError, SchemaMismatch, StartupError
 from appliance.program import PROGRAM
 from tests.logging_state import logging_kept
 
@@ -123,6 +123,11 @@ def test_all_problems_of_the_configuration_are_written(runs, capsys: pytest.Capt
 def test_error_with_a_remedy_is_one_line(runs, capsys: pytest.CaptureFixture[str]) -> None:  # type: ignore[no-untyped-def]
     assert runs(raising(StartupError("The port is taken."))) == 1
     assert capsys.readouterr().err == "The port is taken.\n"
+
+
+def test_database_that_does_not_fit_keeps_systemd_from_trying_again(runs, capsys: pytest.CaptureFixture[str]) -> None:  # type: ignore[no-untyped-def]
+    assert runs(raising(SchemaMismatch("The database is newer."))) == os.EX_CONFIG
+    assert capsys.readouterr().err == "The database is newer.\n"
 
 
 def test_unexpected_error_is_logged_with_its_traceback(runs, capsys: pytest.CaptureFixture[str]) -> None:  # type: ignore[no-untyped-def]

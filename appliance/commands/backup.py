@@ -42,7 +42,7 @@ def run(arguments: argparse.Namespace, loaded: Loaded) -> int:
             target = arguments.to or directory.free_path(utc_now())
             manifest = maker.make(target, secrets=secrets, progress=progress)
         if arguments.to is None:
-            directory.note_verified(target)
+            directory.note_verified(target, manifest)
     except (OSError, sqlite3.Error) as error:
         raise BackupFailed(f"No backup was made: {error}.") from error
     sys.stdout.write(f"{target}\n")
@@ -74,5 +74,10 @@ def _tell(manifest: Manifest) -> None:
     elif manifest.database == "sqlite":
         lines.append("It holds the secrets as well: whoever can read it can read all mail and passwords.")
     if manifest.missing_attachments:
-        lines.append(f"Files of attachments that are missing on the disk: {manifest.missing_attachments:,}.")
+        lines.append(f"FILES OF ATTACHMENTS ARE MISSING on the disk, and so in it: {manifest.missing_attachments:,}.")
+    if manifest.missing_for_waiting:
+        lines.append(
+            f"MESSAGES THAT WAIT NEED {manifest.missing_for_waiting:,} OF THEM, and cannot be sent without: look for "
+            "the files in an older backup, in the directory attachments."
+        )
     sys.stderr.write("".join(f"{line}\n" for line in lines))

@@ -31,9 +31,8 @@ def run(arguments: argparse.Namespace, loaded: Loaded) -> int:
     restore = build_restore(loaded.settings, data_dir)
     try:
         if arguments.check:
-            _check(restore, arguments.file)
-        else:
-            _restore(restore, data_dir, arguments.file)
+            return _check(restore, arguments.file)
+        _restore(restore, data_dir, arguments.file)
     except (OSError, sqlite3.Error) as error:
         failed = "cannot be checked" if arguments.check else "was not restored, nothing has changed"
         reason = error.strerror if isinstance(error, OSError) and error.strerror else error
@@ -41,11 +40,16 @@ def run(arguments: argparse.Namespace, loaded: Loaded) -> int:
     return 0
 
 
-def _check(restore: Restore, file: Path) -> None:
+def _check(restore: Restore, file: Path) -> int:
+    """A backup that lacks what waiting messages need is 1 as well: who looks by a program has to hear of it."""
     with ProgressLine() as progress:
         manifest = restore.check(file, progress)
     _print(manifest)
+    if manifest.missing_for_waiting:
+        sys.stderr.write(f"The backup can be restored here, but is not whole. {_missing(manifest)}\n")
+        return 1
     sys.stderr.write("The backup is sound and can be restored here.\n")
+    return 0
 
 
 def _restore(restore: Restore, data_dir: DataDirectory, file: Path) -> None:
@@ -69,7 +73,8 @@ def _print(manifest: Manifest) -> None:
         if manifest.database == "sqlite"
         else "on a server, not in here",
         "messages": f"{sum(manifest.messages.values()):,}{_listed(manifest.messages)}",
-        "attachments": f"{manifest.attachments:,}",
+        "attachments": f"{manifest.attachments:,}{_gone(manifest)}",
+        "settings": _SETTINGS[manifest.settings],
         "secrets": "in it" if manifest.secrets else "not in it",
     }
     for name, fact in facts.items():
@@ -79,6 +84,8 @@ def _print(manifest: Manifest) -> None:
 def _tell(restored: Restored) -> None:
     waiting = {status: count for status, count in restored.manifest.messages.items() if status in UNFINISHED}
     lines = ["The backup is restored."]
+    if restored.manifest.missing_for_waiting:
+        lines.append(_missing(restored.manifest))
     if restored.aside is not None:
         lines.append(f"What was there before is in {restored.aside}; remove it when you are sure.")
     lines += [
@@ -87,6 +94,24 @@ def _tell(restored: Restored) -> None:
         "what waits, and say on the status page whether to send, hold or cancel it (or POST /api/v1/box/resume).",
     ]
     sys.stderr.write("".join(f"{line}\n" for line in lines))
+
+
+_SETTINGS = {
+    True: "those made in the browser are in it",
+    False: "none were made in the browser",
+    None: "not in it: an older version made it",
+}
+
+
+def _gone(manifest: Manifest) -> str:
+    return f", and {manifest.missing_attachments:,} were missing already" if manifest.missing_attachments else ""
+
+
+def _missing(manifest: Manifest) -> str:
+    return (
+        f"ATTACHMENTS ARE MISSING: waiting messages need {manifest.missing_for_waiting:,} that are not in it, and "
+        "cannot be sent without."
+    )
 
 
 def _listed(counts: dict[str, int]) -> str:

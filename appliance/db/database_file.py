@@ -6,7 +6,7 @@ It may have the schema of an older version, so it is asked in SQL, and only abou
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -27,6 +27,8 @@ ENCRYPTED = (
     ("users", "totp_secret"),
 )
 """Where values lie that need the encryption key."""
+
+_KEPT_DIGESTS = "SELECT sha256 FROM message_attachments WHERE {kept}"
 
 Progress = Callable[[int, int], None]
 """Is told bytes done and bytes in all, at every step; what it raises ends the work."""
@@ -108,13 +110,19 @@ class DatabaseFile:
 
     def attachments(self) -> Iterator[str]:
         """The SHA-256 of each file that a message or an upload needs."""
+        yield from self._digests(f"{_KEPT_DIGESTS} UNION SELECT sha256 FROM attachments")  # noqa: S608
+
+    def attachments_of(self, states: Collection[str]) -> Iterator[str]:
+        """The SHA-256 of each file that a message in one of `states` needs."""
+        of_states = f"SELECT id FROM messages WHERE status IN ({', '.join('?' * len(states))})"  # noqa: S608
+        yield from self._digests(f"SELECT DISTINCT * FROM ({_KEPT_DIGESTS} AND message_id IN ({of_states}))", *states)  # noqa: S608
+
+    def _digests(self, query: str, *values: str) -> Iterator[str]:
         with self._reading() as connection:
-            tables = _tables(connection)
-            if "message_attachments" in tables:
-                columns = _columns(connection, "message_attachments")
-                kept = "WHERE removed_at IS NULL" if "removed_at" in columns else ""
-                query = f"SELECT sha256 FROM message_attachments {kept} UNION SELECT sha256 FROM attachments"  # noqa: S608
-                yield from (row[0] for row in connection.execute(query))
+            columns = _columns(connection, "message_attachments")
+            if columns:
+                kept = "removed_at IS NULL" if "removed_at" in columns else "true"
+                yield from (row[0] for row in connection.execute(query.format(kept=kept), values))
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:

@@ -3,6 +3,7 @@
     postroom-backup.json   the header
     postroom.db            the database
     secrets/NAME           what is encrypted with, what opens sessions, ...
+    settings.ini           what was chosen in the browser, if something was
     attachments/AB/ABCD... by the SHA-256 of their content
     SHA256SUMS             of all members before it, as sha256sum(1) reads it
     manifest.json          what it holds, and the SHA-256 of SHA256SUMS
@@ -14,21 +15,24 @@ A reader trusts nothing: it takes these names and regular files only, each once,
 import re
 import tarfile
 
+from appliance.config import browser_settings
+
 HEADER, DATABASE, SUMS, MANIFEST = "postroom-backup.json", "postroom.db", "SHA256SUMS", "manifest.json"
 SECRETS, ATTACHMENTS = "secrets", "attachments"
+SETTINGS = browser_settings.FILE_NAME
 SUFFIX = ".tar.zst"
 
 LEVEL = 1  # measured on a database of messages: 240 MB/s to 27 %; level 3 150 MB/s to 23 %, gzip -1 73 MB/s to 33 %
 LARGEST_WINDOW = 2**23  # bytes of memory that reading takes, whatever the archive asks for
 CHUNK = 2**20
-LARGEST_TEXT = 2**20  # bytes of a secret, the header, the manifest
+LARGEST_TEXT = 2**20  # bytes of a secret, the settings, the header, the manifest
 
 BLOCK = tarfile.BLOCKSIZE
 END = bytes(2 * BLOCK)
 
 NAME = re.compile(
     rf"{re.escape(HEADER)}|{re.escape(DATABASE)}|{SUMS}|{re.escape(MANIFEST)}|{SECRETS}/[a-z][a-z0-9_]{{0,63}}|"
-    rf"{ATTACHMENTS}/([0-9a-f]{{2}})/(\1[0-9a-f]{{62}})"
+    rf"{re.escape(SETTINGS)}|{ATTACHMENTS}/([0-9a-f]{{2}})/(\1[0-9a-f]{{62}})"
 )
 
 

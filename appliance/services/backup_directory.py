@@ -1,7 +1,7 @@
 """Where backups lie: a directory of their own, in which the newest few are kept.
 
 Each has a file `NAME.sha256` beside it that sha256sum(1) reads. It is written after the backup was read back and
-compared, so it says as well that this was done.
+compared, so it says as well that this was done; and in a comment, what was missing then.
 """
 
 import hashlib
@@ -14,19 +14,34 @@ from pathlib import Path
 from appliance.durable import sync
 from appliance.services.backup_archive import SUFFIX
 from appliance.services.backup_making import BackupMaker, Progress
+from appliance.services.backup_manifest import Manifest
 
 _NAME = re.compile(rf"postroom-(\d{{8}}T\d{{6}}Z)(-\d+)?{re.escape(SUFFIX)}")
 _MOMENT = "%Y%m%dT%H%M%SZ"
+_MISSING = "# missing attachments: {}, of waiting messages: {}\n"
+_SAID_MISSING = re.compile(_MISSING.replace("{}", "([0-9]+)"))
 
 
 @dataclass(frozen=True, slots=True)
 class KeptBackup:
-    """`verified_at`: when it was read back and compared; None: it came here some other way."""
+    """`verified_at`: when it was read back and compared; None: it came here some other way.
+
+    `missing_attachments`: files that were gone when it was made; `missing_for_waiting`: those that unsent messages
+    need.
+    """
 
     name: str
     size: int
     created_at: datetime
     verified_at: datetime | None
+    missing_attachments: int = 0
+    missing_for_waiting: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    path: Path
+    manifest: Manifest
 
 
 class BackupDirectory:
@@ -36,12 +51,12 @@ class BackupDirectory:
         self.path = path
         self._keep = keep
 
-    def make(self, maker: BackupMaker, now: datetime, progress: Progress) -> Path:
+    def make(self, maker: BackupMaker, now: datetime, progress: Progress) -> Made:
         """Makes one under a name of its own. Raises as `BackupMaker.make`."""
         target = self.free_path(now)
-        maker.make(target, progress=progress)
-        self.note_verified(target)
-        return target
+        manifest = maker.make(target, progress=progress)
+        self.note_verified(target, manifest)
+        return Made(target, manifest)
 
     def free_path(self, now: datetime) -> Path:
         """The name of a backup that is made now."""
@@ -52,12 +67,14 @@ class BackupDirectory:
             path = self.path / f"{stem}-{number}{SUFFIX}"
         return path
 
-    def note_verified(self, path: Path) -> None:
-        """Writes its checksum beside it: it was read back and compared."""
+    def note_verified(self, path: Path, manifest: Manifest) -> None:
+        """Writes its checksum beside it: it was read back and compared. What starts with # is none to sha256sum(1)."""
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         _sum_of(path).touch(mode=0o600)
-        _sum_of(path).write_text(f"{digest}  {path.name}\n", encoding="ascii")
+        missing = _MISSING.format(manifest.missing_attachments, manifest.missing_for_waiting)
+        line = f"{digest}  {path.name}\n" + (missing if manifest.missing_attachments else "")
+        _sum_of(path).write_text(line, encoding="ascii")
         sync(path.parent)
 
     def items(self) -> Sequence[KeptBackup]:
@@ -88,14 +105,12 @@ def _kept(path: Path) -> KeptBackup | None:
         created_at = datetime.strptime(match[1], _MOMENT).replace(tzinfo=UTC)
     except (FileNotFoundError, ValueError):  # removed a moment ago, or a name that only looks like one of ours
         return None
-    return KeptBackup(path.name, size, created_at, _verified_at(path))
-
-
-def _verified_at(path: Path) -> datetime | None:
     try:
-        return datetime.fromtimestamp(_sum_of(path).stat().st_mtime, UTC)
+        verified_at = datetime.fromtimestamp(_sum_of(path).stat().st_mtime, UTC)
+        said = _SAID_MISSING.search(_sum_of(path).read_text(encoding="ascii", errors="replace"))
     except FileNotFoundError:
-        return None
+        return KeptBackup(path.name, size, created_at, None)
+    return KeptBackup(path.name, size, created_at, verified_at, *map(int, said.groups() if said else ()))
 
 
 def _sum_of(path: Path) -> Path:

@@ -1,4 +1,4 @@
-"""Makes a backup: one file that holds the database of one moment, the attachments that it needs, and the secrets.
+"""Makes a backup: one file that holds the database of one moment, the attachments that it needs, secrets and settings.
 
 It works beside a running appliance as well as without one, and holds nobody up. The file appears under its name only
 when it is whole, was read back, and is on the disk.
@@ -15,10 +15,11 @@ from appliance import __version__
 from appliance.clock import Clock
 from appliance.config.data_dir import DataDirectory
 from appliance.db.database_file import DatabaseFile, Rest, no_rest
+from appliance.db.models.message import UNFINISHED
 from appliance.durable import sync
 from appliance.errors import ApplianceError
 from appliance.sentences import kept
-from appliance.services.backup_archive import ATTACHMENTS, DATABASE, SECRETS
+from appliance.services.backup_archive import ATTACHMENTS, DATABASE, SECRETS, SETTINGS
 from appliance.services.backup_manifest import FORMAT, Header, Manifest
 from appliance.services.backup_reading import ArchiveReader
 from appliance.services.backup_writing import ArchiveWriter
@@ -121,7 +122,14 @@ class BackupMaker:
             writer.add(DATABASE, copy.path)
         for path in _files(self._source.data_dir.secrets) if secrets else ():
             writer.add(f"{SECRETS}/{path.name}", path)
-        there = [self._add_attachment(writer, digest) for digest in self._attachments(copy)]
+        settings = writer.add(SETTINGS, self._source.data_dir.path / SETTINGS)
+        there, missing = 0, set()
+        for digest in self._attachments(copy):
+            if self._add_attachment(writer, digest):
+                there += 1
+            else:
+                missing.add(digest)
+        unsent = missing.intersection(copy.attachments_of(UNFINISHED)) if copy and missing else ()
         return writer.close(
             lambda sums: Manifest(
                 **header.model_dump(),
@@ -129,8 +137,10 @@ class BackupMaker:
                 database="sqlite" if copy else "server",
                 database_bytes=copy.path.stat().st_size if copy else 0,
                 messages=copy.messages_by_status() if copy else {},
-                attachments=sum(there),
-                missing_attachments=len(there) - sum(there),
+                attachments=there,
+                missing_attachments=len(missing),
+                missing_for_waiting=len(unsent),
+                settings=settings,
                 secrets=secrets,
                 sums=sums,
             )

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from appliance.errors import ApplianceError
 
-FORMAT = 1
+FORMAT = 2  # 1 had no settings
 
 
 class BackupDamaged(ApplianceError):
@@ -33,7 +33,9 @@ class Header(BaseModel):
 class Manifest(Header):
     """`database`: `server` when the database server's own tools have to back it up, so that it is not in here.
 
-    `messages`: how many there are in each state. `missing_attachments`: files that messages need and that were gone.
+    `messages`: how many there are in each state. `missing_attachments`: files that messages need and that were gone;
+    `missing_for_waiting`: those among them that messages need which are not sent yet (unknown with a server: 0).
+    `settings`: whether it holds what was chosen in the browser; None: it was made before backups held that.
     `sums`: the SHA-256 of the member SHA256SUMS, which has that of every other member.
     """
 
@@ -43,6 +45,8 @@ class Manifest(Header):
     messages: dict[str, int]
     attachments: int
     missing_attachments: int
+    missing_for_waiting: int = 0
+    settings: bool | None = None
     secrets: bool
     sums: str
 

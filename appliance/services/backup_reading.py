@@ -3,7 +3,8 @@
 import hashlib
 import tarfile
 import time
-from collections.abc import Callable, Iterator
+from array import array
+from collections.abc import Callable, Iterable, Iterator
 from typing import IO
 
 from appliance.db.database_file import Rest, no_rest
@@ -18,6 +19,7 @@ from appliance.services.backup_archive import (
     MANIFEST,
     NAME,
     SECRETS,
+    SETTINGS,
     SUMS,
     padding,
     sum_line,
@@ -32,10 +34,11 @@ CHANGED = kept("%(name)s is not what it was")
 WRONG_SUMS = kept("the checksums do not agree with what is in it")
 UNREADABLE_HEADER = kept("a header in it cannot be read")
 FOREIGN = kept("it holds something that no backup does")
+MISCOUNTED = kept("it does not hold as many attachments as it says")
 TOO_LARGE = kept("%(name)s is too large")
 CUT_OFF = kept("it ends in the middle of %(name)s")
 DAMAGES = Sentences(
-    *(TWICE, ENDLESS, CHANGED, WRONG_SUMS, UNREADABLE_HEADER, FOREIGN, TOO_LARGE, CUT_OFF), any_other=True
+    *(TWICE, ENDLESS, CHANGED, WRONG_SUMS, MISCOUNTED, UNREADABLE_HEADER, FOREIGN, TOO_LARGE, CUT_OFF), any_other=True
 )
 
 Open = Callable[[str], IO[bytes] | None]
@@ -58,6 +61,7 @@ class ArchiveReader:
         self._sums = hashlib.sha256()
         self._sums_member = ""
         self._names: set[str] = set()
+        self._attachments = array("Q")  # the beginnings of their digests: of a million they take 8 MB
 
     def header(self) -> Header:
         """To be read first. Raises BackupDamaged, BackupTooNew."""
@@ -86,17 +90,28 @@ class ArchiveReader:
                 self._take(name, size, open_)
         raise _damaged(ENDLESS)
 
+    def without_those_seen(self, digests: Iterable[str]) -> set[str]:
+        """Of the attachments that are needed those that are not in it. To be asked at the end."""
+        needed = {_beginning(digest): digest for digest in digests}
+        for one in self._attachments:
+            needed.pop(one, None)
+        return set(needed.values())
+
     def _take(self, name: str, size: int, open_: Open) -> None:
         if not name.startswith(ATTACHMENTS):  # those are known by their names, and may be a million
             self._names.add(name)
         digest = self._copy(name, size, open_)
-        if name.startswith(ATTACHMENTS) and digest != name.rpartition("/")[2]:
-            raise _damaged(CHANGED, name)
+        if name.startswith(ATTACHMENTS):
+            if digest != name.rpartition("/")[2]:
+                raise _damaged(CHANGED, name)
+            self._attachments.append(_beginning(digest))
         self._sums.update(sum_line(name, digest))
 
     def _finish(self, manifest: Manifest) -> Manifest:
         if not self._sums_member == self._sums.hexdigest() == manifest.sums:
             raise _damaged(WRONG_SUMS)
+        if len(self._attachments) != manifest.attachments:
+            raise _damaged(MISCOUNTED)
         while self._read(CHUNK):  # to the checksum of the stream
             pass
         return manifest
@@ -123,7 +138,7 @@ class ArchiveReader:
         return text
 
     def _copy(self, name: str, size: int, open_: Open) -> str:
-        if name.startswith(SECRETS) and size > LARGEST_TEXT:
+        if name.startswith((SECRETS, SETTINGS)) and size > LARGEST_TEXT:
             raise _damaged(TOO_LARGE, name)
         digest, file = hashlib.sha256(), open_(name)
         try:
@@ -163,6 +178,10 @@ class ArchiveReader:
         if self._left < 0:
             raise BackupTooLarge("More comes out of the backup than there is room for. Free some space on the disk.")
         return part
+
+
+def _beginning(digest: str) -> int:
+    return int(digest[:16], 16)
 
 
 def _damaged(what: str, name: str = "") -> BackupDamaged:

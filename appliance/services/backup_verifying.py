@@ -2,13 +2,15 @@
 
 import os
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
 from appliance.config.vault import Vault, VaultError
 from appliance.db import migrations
 from appliance.db.database_file import DatabaseFile
-from appliance.services.backup_archive import ATTACHMENTS, DATABASE, SECRETS
+from appliance.db.models.message import UNFINISHED
+from appliance.services.backup_archive import ATTACHMENTS, DATABASE, SECRETS, SETTINGS
 from appliance.services.backup_making import RESERVE, Progress, Tally
 from appliance.services.backup_manifest import BackupDamaged, BackupTooNew, Header, Manifest
 from appliance.services.backup_reading import ArchiveReader
@@ -20,7 +22,15 @@ class KeyMissing(BackupDamaged):
     """Nothing at hand opens the passwords that the database holds."""
 
 
-def unpack(archive: Path, place: Path, progress: Progress, *, attachments: bool) -> Manifest:
+@dataclass(frozen=True, slots=True)
+class Unpacked:
+    """`reader` has read all of it."""
+
+    manifest: Manifest
+    reader: ArchiveReader
+
+
+def unpack(archive: Path, place: Path, progress: Progress, *, attachments: bool) -> Unpacked:
     """Into the empty directory `place`, every checksum compared; `attachments` False: these are read, not written.
 
     Raises:
@@ -34,13 +44,21 @@ def unpack(archive: Path, place: Path, progress: Progress, *, attachments: bool)
         header = reader.header()
         _require_known(header)
         tally.total = header.bytes
-        return reader.members(lambda name: _opened(place, name) if _wanted(name, attachments) else None)
+        manifest = reader.members(lambda name: _opened(place, name) if _wanted(name, attachments) else None)
+        return Unpacked(manifest, reader)
 
 
-def verify(place: Path, manifest: Manifest, key: Path) -> None:
-    """Whether the database is sound and `key` opens what is encrypted in it. Raises BackupDamaged, BackupTooNew."""
+def verify(place: Path, unpacked: Unpacked, key: Path) -> Manifest:
+    """Whether the database is sound and `key` opens what is encrypted in it.
+
+    Returns the manifest, with what waiting messages miss as it is found now, whatever it said.
+
+    Raises:
+        BackupDamaged, BackupTooNew: see their texts.
+    """
+    manifest = unpacked.manifest
     if manifest.database == "server":
-        return
+        return manifest
     database = DatabaseFile(place / DATABASE)
     if not database.path.exists():
         raise BackupDamaged("The backup is damaged: the database is missing.")
@@ -49,6 +67,8 @@ def verify(place: Path, manifest: Manifest, key: Path) -> None:
     if database.revision() != manifest.revision:
         raise BackupDamaged("The backup is damaged: the database in it is another one than it says.")
     _require_key(database, manifest, key)
+    missing = unpacked.reader.without_those_seen(database.attachments_of(UNFINISHED))
+    return manifest.model_copy(update={"missing_for_waiting": len(missing)})
 
 
 def _require_known(header: Header) -> None:
@@ -102,4 +122,5 @@ def _private(path: str, flags: int) -> int:
 
 
 def _wanted(name: str, attachments: bool) -> bool:
-    return name == DATABASE or name.startswith(f"{SECRETS}/") or (attachments and name.startswith(f"{ATTACHMENTS}/"))
+    beginnings = (f"{SECRETS}/", f"{ATTACHMENTS}/") if attachments else (f"{SECRETS}/",)
+    return name in (DATABASE, SETTINGS) or name.startswith(beginnings)

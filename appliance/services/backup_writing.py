@@ -40,7 +40,7 @@ class ArchiveWriter:
         except FileNotFoundError:
             return False
         with file:
-            size = path.stat().st_size
+            size = os.fstat(file.fileno()).st_size  # of the one that is open: another may have taken its name
             self._begin(name, size)
             self._note(name, self._copy(file, size))
             self._pad(size)

@@ -4,7 +4,7 @@ import sqlite3
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from appliance.db.write import RunNative
 from appliance.errors import ApplianceError, NotFound, StorageUnavailable
 from appliance.language import gettext
 from appliance.services import audit
-from appliance.services.backup_directory import BackupDirectory, KeptBackup
+from appliance.services.backup_directory import BackupDirectory, KeptBackup, Made
 from appliance.services.backup_making import STOPPED, BackupFailed, BackupMaker
 from appliance.services.permission import Permission, needs
 
@@ -29,13 +29,18 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class BackupRun:
-    """`error`: why there is no backup; empty when there is one."""
+    """`error`: why there is no backup; empty when there is one.
+
+    `missing_attachments`: files that were gone; `missing_for_waiting`: those among them that unsent messages need.
+    """
 
     at: datetime
     name: str
     size: int
     seconds: float
     error: str = ""
+    missing_attachments: int = 0
+    missing_for_waiting: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,15 +130,27 @@ class Backups:
         now, began = self._clock(), time.monotonic()
         outcome = self._run_native(lambda: self._made(now))
         seconds = round(time.monotonic() - began, 1)
-        if isinstance(outcome, Path):
-            self._note(BackupRun(now, outcome.name, outcome.stat().st_size, seconds))
-            log.info("backup made", name=outcome.name, bytes=outcome.stat().st_size, seconds=seconds)
-            return {"name": outcome.name, "size": outcome.stat().st_size, "seconds": seconds}
+        if isinstance(outcome, Made):
+            return self._note_made(outcome, now, seconds)
         self._note(BackupRun(now, "", 0, seconds, str(outcome)))
         log.error("no backup was made", reason=str(outcome))
         raise BackupFailed(str(outcome)) from outcome
 
-    def _made(self, now: datetime) -> Path | Exception:
+    def _note_made(self, made: Made, now: datetime, seconds: float) -> dict[str, Any]:
+        name, size = made.path.name, made.path.stat().st_size
+        missing, unsent = made.manifest.missing_attachments, made.manifest.missing_for_waiting
+        self._note(BackupRun(now, name, size, seconds, missing_attachments=missing, missing_for_waiting=unsent))
+        log.info("backup made", name=name, bytes=size, seconds=seconds)
+        if missing:
+            log.warning(
+                "files of attachments are missing on the disk, and so in the backup",
+                name=name,
+                missing=missing,
+                needed_by_unsent_messages=unsent,
+            )
+        return {"name": name, "size": size, "seconds": seconds}
+
+    def _made(self, now: datetime) -> Made | Exception:
         """Runs natively. An error is carried over as a value: a thread pool would also print the one that it raises."""
         try:
             made = self._directory.make(self._maker, now, self._step)
@@ -155,4 +172,6 @@ class Backups:
 
 
 def _read(value: dict[str, Any]) -> BackupRun:
-    return BackupRun(**value | {"at": datetime.fromisoformat(value["at"])})
+    """A newer version may have written more."""
+    known = {one.name: value[one.name] for one in fields(BackupRun) if one.name in value}
+    return BackupRun(**known | {"at": datetime.fromisoformat(value["at"])})

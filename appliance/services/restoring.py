@@ -1,37 +1,31 @@
 """Puts a backup back: unpacked beside the data, verified, and only then exchanged for it.
 
-The box that comes out of it is paused. What waits in the copy may have gone out after the backup was made, and only a
-person knows whether the box that it was made of still runs.
+The box that comes out of it is paused (copy_pause.py).
 """
 
 import os
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
 
-from sqlalchemy import delete, inspect
 from sqlalchemy.orm import Session
 
 from appliance.clock import Clock
-from appliance.config import browser_settings, data_swap
+from appliance.config import data_swap
 from appliance.config.data_dir import LOCK_FILE, DataDirectory
 from appliance.db.database_file import DatabaseFile
-from appliance.db.models import AuditEntry, Flag, UserSession
-from appliance.db.models.box import SENDING_PAUSED, PauseReason
 from appliance.errors import ApplianceError
-from appliance.services import audit
-from appliance.services.backup_archive import DATABASE, SECRETS
+from appliance.services import audit, copy_pause
+from appliance.services.backup_archive import DATABASE, SECRETS, SETTINGS
 from appliance.services.backup_making import Progress, no_progress
 from appliance.services.backup_manifest import Manifest
 from appliance.services.backup_verifying import KEY, unpack, verify
 from appliance.services.workspace import PREFIX, workspace
 
 ASIDE = "before-restore-"
-STAY = (LOCK_FILE, browser_settings.FILE_NAME, "lost+found")
+STAY = (LOCK_FILE, "lost+found")
 STAY_BEGINNINGS = (ASIDE, PREFIX, ".probe-")
 
 
@@ -78,10 +72,10 @@ class Restore:
             OSError: the file cannot be read, or there is no room for the database that is in it.
         """
         home = self._target.data_dir.path
-        with workspace(home if home.is_dir() else Path(tempfile.gettempdir())) as place:
-            manifest = unpack(archive, place, progress, attachments=False)
-            verify(place, manifest, self._key(place, manifest))
-        return manifest
+        writable = home.is_dir() and os.access(home, os.W_OK | os.X_OK)
+        with workspace(home if writable else Path(tempfile.gettempdir())) as place:
+            unpacked = unpack(archive, place, progress, attachments=False)
+            return verify(place, unpacked, self._key(place, unpacked.manifest))
 
     def restore(self, archive: Path, progress: Progress = no_progress) -> Restored:
         """Whatever fails or dies, either what was there is there whole, or what was in the archive.
@@ -93,12 +87,12 @@ class Restore:
         """
         home = self._target.data_dir.path
         with workspace(home) as place:
-            manifest = unpack(archive, place, progress, attachments=True)
-            self._require_fit(manifest)
-            verify(place, manifest, self._key(place, manifest))
+            unpacked = unpack(archive, place, progress, attachments=True)
+            self._require_fit(unpacked.manifest)
+            manifest = verify(place, unpacked, self._key(place, unpacked.manifest))
             self._complete(place, manifest)
             aside = self._free_name()
-            data_swap.swap(home, place, aside, self._staying(archive))
+            data_swap.swap(home, place, aside, self._staying(archive, place))
         return Restored(manifest, aside if aside.exists() else None)
 
     def _require_fit(self, manifest: Manifest) -> None:
@@ -119,7 +113,7 @@ class Restore:
         now = self._clock()
         about = {"backup_made_at": manifest.created_at.isoformat(), "by_version": manifest.version}
         row = audit.entry("box.restored", manifest.box_id or "", about, now)
-        pause = partial(_pause, now=now, backup_at=manifest.created_at, row=row)
+        pause = partial(copy_pause.pause, now=now, made_at=manifest.created_at, row=row)
         if self._target.database is not None:
             DatabaseFile(place / DATABASE).change(pause)
             (place / DATABASE).rename(place / self._target.database.name)
@@ -143,23 +137,15 @@ class Restore:
         taken = sum(path.name.startswith(name) for path in home.iterdir())
         return home / (f"{name}-{taken + 1}" if taken else name)
 
-    def _staying(self, archive: Path) -> list[str]:
+    def _staying(self, archive: Path, place: Path) -> list[str]:
+        """What was chosen in the browser stays where the backup has no other choice: nobody's choice is lost."""
         home = self._target.data_dir.path
-        return [
+        staying = [
             path.name
             for path in home.iterdir()
             if self._target.stays(path.name) or path.absolute() == archive.absolute()
         ]
-
-
-def _pause(session: Session, *, now: datetime, backup_at: datetime, row: Mapping[str, Any]) -> None:
-    value = {"reason": PauseReason.RESTORED, "backup_at": backup_at.isoformat()}
-    Flag.put(session, SENDING_PAUSED, value, now=now)
-    there = inspect(session.connection())  # backups of the first versions have less
-    if there.has_table(AuditEntry.__tablename__):
-        AuditEntry.note(session, row)
-    if there.has_table(UserSession.__tablename__):
-        session.execute(delete(UserSession))  # one that was ended since the backup must not come to life again
+        return staying if (place / SETTINGS).exists() else [*staying, SETTINGS]
 
 
 def _give_to_owner_of(home: Path, place: Path) -> None:

@@ -8,17 +8,33 @@ from pathlib import Path
 
 import pytest
 from alembic import command
+from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, text
+from sqlalchemy.orm import Session
 
 from appliance.config.settings import DatabaseSettings
 from appliance.db import migrations
 from appliance.db.database_file import DatabaseFile
 from appliance.db.engine import create_database_engine
-from appliance.db.migrations import current_revision, migrate, safeguard
+from appliance.db.migrations import Copies, current_revision, migrate, safeguard
 from appliance.db.migrations.safeguard import Safeguard
-from appliance.errors import StartupError
+from appliance.db.models.box import PauseReason
+from appliance.db.queries import box
+from appliance.errors import SchemaMismatch, StartupError
+from appliance.services.copy_pause import pause_copy
 
 OLD, NEW = "0001_first_schema", "0002_second_schema"
+HEAD = str(ScriptDirectory.from_config(migrations.configuration()).get_current_head())
+OLDER = [one.revision for one in ScriptDirectory.from_config(migrations.configuration()).walk_revisions()][1:]
+
+
+def no_pause(_session: Session) -> None:
+    """For a database that knows no pause."""
+
+
+def mark(session: Session) -> None:
+    """Stands for the pause where there is only `letters`."""
+    session.execute(text("INSERT INTO letters VALUES (99)"))
 
 
 @pytest.fixture
@@ -30,13 +46,28 @@ def database(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def old(tmp_path: Path) -> Iterator[Engine]:
-    """A database with the first schema."""
-    engine = create_database_engine(f"sqlite:///{tmp_path / 'old.db'}", DatabaseSettings())
+def safe(database: Path, tmp_path: Path) -> Safeguard:
+    return Safeguard(database, Copies(tmp_path / "backups", no_pause))
+
+
+@pytest.fixture
+def copies(tmp_path: Path) -> Copies:
+    return Copies(tmp_path / "backups", pause_copy)
+
+
+def of_schema(path: Path, revision: str) -> Engine:
+    engine = create_database_engine(f"sqlite:///{path}", DatabaseSettings())
     with engine.begin() as connection:
         config = migrations.configuration()
         config.attributes["connection"] = connection
-        command.upgrade(config, OLD)
+        command.upgrade(config, revision)
+    return engine
+
+
+@pytest.fixture
+def old(tmp_path: Path) -> Iterator[Engine]:
+    """A database with the first schema."""
+    engine = of_schema(tmp_path / "old.db", OLD)
     yield engine
     engine.dispose()
 
@@ -51,17 +82,17 @@ def commit(path: Path, statement: str) -> None:
         connection.executescript(statement)
 
 
-def test_copy_from_before_is_kept(database: Path, tmp_path: Path) -> None:
-    with Safeguard(database, tmp_path / "backups").around(OLD, NEW):
+def test_copy_from_before_is_kept(safe: Safeguard, database: Path, tmp_path: Path) -> None:
+    with safe.around(OLD, NEW):
         commit(database, "INSERT INTO letters VALUES (2)")
 
     assert rows(tmp_path / "backups" / f"before-{NEW}.db") == [1]
     assert rows(database) == [1, 2]
 
 
-def test_migration_that_commits_and_then_fails_is_undone(database: Path, tmp_path: Path) -> None:
+def test_migration_that_commits_and_then_fails_is_undone(safe: Safeguard, database: Path, tmp_path: Path) -> None:
     def migration() -> None:
-        with Safeguard(database, tmp_path / "backups").around(OLD, NEW):
+        with safe.around(OLD, NEW):
             commit(database, "DELETE FROM letters; CREATE TABLE half (y)")
             raise ValueError("it broke half-way")
 
@@ -75,11 +106,13 @@ def test_migration_that_commits_and_then_fails_is_undone(database: Path, tmp_pat
         commit(database, "SELECT y FROM half")
 
 
-def test_migration_that_fails_before_it_commits_needs_no_undoing(database: Path, tmp_path: Path) -> None:
+def test_migration_that_fails_before_it_commits_needs_no_undoing(
+    safe: Safeguard, database: Path, tmp_path: Path
+) -> None:
     before = database.read_bytes()
 
     def migration() -> None:
-        with Safeguard(database, tmp_path / "backups").around(OLD, NEW):
+        with safe.around(OLD, NEW):
             raise ValueError("it broke at once")
 
     with pytest.raises(StartupError, match="it broke at once"):
@@ -88,11 +121,13 @@ def test_migration_that_fails_before_it_commits_needs_no_undoing(database: Path,
     assert database.read_bytes() == before
 
 
-def test_nothing_is_changed_without_room(database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_changed_without_room(
+    safe: Safeguard, database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(safeguard, "RESERVE", 2**60)
 
     def migration() -> None:
-        with Safeguard(database, tmp_path / "backups").around(OLD, NEW):
+        with safe.around(OLD, NEW):
             commit(database, "DELETE FROM letters")
 
     with pytest.raises(StartupError, match=r"MiB are free\. Free some space and start again; nothing was changed"):
@@ -102,9 +137,9 @@ def test_nothing_is_changed_without_room(database: Path, tmp_path: Path, monkeyp
     assert not (tmp_path / "backups").exists()
 
 
-def test_last_three_copies_are_kept(database: Path, tmp_path: Path) -> None:
+def test_last_three_copies_are_kept(safe: Safeguard, database: Path, tmp_path: Path) -> None:
     for number in range(1, 6):
-        with Safeguard(database, tmp_path / "backups").around(OLD, f"000{number}"):
+        with safe.around(OLD, f"000{number}"):
             pass
         os.utime(tmp_path / "backups" / f"before-000{number}.db", (number, number))
 
@@ -115,39 +150,121 @@ def test_last_three_copies_are_kept(database: Path, tmp_path: Path) -> None:
     ]
 
 
-def test_what_a_killed_process_left_does_not_matter(database: Path, tmp_path: Path) -> None:
+def test_what_a_killed_process_left_does_not_matter(safe: Safeguard, database: Path, tmp_path: Path) -> None:
     (tmp_path / "backups").mkdir()
     (tmp_path / "backups" / f".before-{NEW}.db.part").write_text("half")
 
-    with Safeguard(database, tmp_path / "backups").around(OLD, NEW):
+    with safe.around(OLD, NEW):
         pass
 
     assert [path.name for path in (tmp_path / "backups").iterdir()] == [f"before-{NEW}.db"]
 
 
-def test_older_schema_is_copied_and_brought_up_to_date(old: Engine, tmp_path: Path) -> None:
-    migrate(old, tmp_path / "backups")
+def test_older_schema_is_copied_and_brought_up_to_date(old: Engine, copies: Copies, tmp_path: Path) -> None:
+    migrate(old, copies)
 
     [copy] = (tmp_path / "backups").iterdir()
     assert copy.name == f"before-{current_revision(old)}.db"
     assert DatabaseFile(copy).revision() == OLD
 
 
-def test_migration_of_the_real_schema_that_fails_leaves_the_old_one(old: Engine, tmp_path: Path) -> None:
+def test_migration_of_the_real_schema_that_fails_leaves_the_old_one(old: Engine, copies: Copies) -> None:
     with old.begin() as connection:
         connection.execute(text("CREATE TABLE events (in_the_way INTEGER)"))
 
     with pytest.raises(StartupError, match=r"from schema 0001_first_schema to .*already exists.* It is as it was"):
-        migrate(old, tmp_path / "backups")
+        migrate(old, copies)
 
     assert current_revision(old) == OLD
 
 
-def test_new_database_and_one_that_is_up_to_date_are_not_copied(tmp_path: Path) -> None:
+def test_new_database_and_one_that_is_up_to_date_are_not_copied(copies: Copies, tmp_path: Path) -> None:
     engine = create_database_engine(f"sqlite:///{tmp_path / 'new.db'}", DatabaseSettings())
 
-    migrate(engine, tmp_path / "backups")
-    migrate(engine, tmp_path / "backups")
+    migrate(engine, copies)
+    migrate(engine, copies)
 
     assert not (tmp_path / "backups").exists()
     engine.dispose()
+
+
+@pytest.mark.parametrize("revision", OLDER)
+def test_copy_of_every_older_schema_starts_paused_and_the_database_itself_does_not(
+    tmp_path: Path, copies: Copies, revision: str
+) -> None:
+    engine = of_schema(tmp_path / "postroom.db", revision)
+
+    migrate(engine, copies)
+
+    copy = copies.directory / f"before-{HEAD}.db"
+    assert DatabaseFile(copy).revision() == revision
+    pause = paused(copy)
+    assert pause is not None
+    assert (pause.reason, pause.backup_at) == (PauseReason.RESTORED, pause.since)
+    assert paused(tmp_path / "postroom.db") is None
+    engine.dispose()
+
+
+def test_migration_that_fails_brings_back_the_database_without_a_pause(database: Path, tmp_path: Path) -> None:
+    safe = Safeguard(database, Copies(tmp_path / "backups", mark))
+
+    def migration() -> None:
+        with safe.around(OLD, NEW):
+            commit(database, "DELETE FROM letters")
+            raise ValueError("it broke half-way")
+
+    with pytest.raises(SchemaMismatch):
+        migration()
+
+    assert rows(database) == [1]
+    assert list((tmp_path / "backups").iterdir()) == []  # it would be a copy of what is there
+
+
+def test_copy_has_its_name_only_once_it_is_paused(database: Path, tmp_path: Path) -> None:
+    safe, copy = Safeguard(database, Copies(tmp_path / "backups", mark)), tmp_path / "backups" / f"before-{NEW}.db"
+
+    with safe.around(OLD, NEW):
+        assert not copy.exists()
+
+    assert rows(copy) == [1, 99]
+    assert rows(database) == [1]
+
+
+def test_copy_of_a_process_that_died_after_the_migration_is_paused_at_the_next_start(
+    old: Engine, copies: Copies
+) -> None:
+    class Killed(BaseException):
+        """As little is done after it as after a kill."""
+
+    def die(_session: Session) -> None:
+        raise Killed
+
+    with pytest.raises(Killed):
+        migrate(old, Copies(copies.directory, die))
+    assert current_revision(old) == HEAD
+    assert not list(copies.directory.glob("before-*.db"))
+
+    migrate(old, copies)
+
+    [copy] = copies.directory.iterdir()
+    assert (copy.name, DatabaseFile(copy).revision()) == (f"before-{HEAD}.db", OLD)
+    assert paused(copy) is not None
+
+
+def test_copy_that_cannot_be_paused_does_not_keep_the_new_version_from_starting(database: Path, tmp_path: Path) -> None:
+    def full(_session: Session) -> None:
+        raise OSError("no space left")
+
+    with Safeguard(database, Copies(tmp_path / "backups", full)).around(OLD, NEW):
+        commit(database, "INSERT INTO letters VALUES (2)")
+
+    assert rows(database) == [1, 2]
+    assert not list((tmp_path / "backups").glob("before-*.db"))
+
+
+def paused(path: Path) -> box.Pause | None:
+    engine = create_database_engine(f"sqlite:///{path}", DatabaseSettings())
+    with Session(engine) as session:
+        found = box.pause(session)
+    engine.dispose()
+    return found

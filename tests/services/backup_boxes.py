@@ -1,11 +1,14 @@
 """A box in a data directory, to be backed up and put back, and archives that are not as they should be."""
 
+import hashlib
 import io
+import json
 import shutil
 import tarfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import zstandard
@@ -77,6 +80,10 @@ class DataBox:
 
         self.write(write)
 
+    def lose_attachments(self) -> None:
+        for path in (self.directory / "attachments").glob("*/*"):
+            path.unlink()
+
     def maker(self) -> BackupMaker:
         return BackupMaker(Source(self.data_dir, self.file), clock=self.clock)
 
@@ -109,6 +116,35 @@ def repacked(archive: Path, tar: bytes) -> Path:
     target = archive.with_name(f"forged-{archive.name}")
     target.write_bytes(zstandard.ZstdCompressor().compress(tar))
     return target
+
+
+def forged(archive: Path, *, without: str = "none", said: Mapping[str, Any] = MappingProxyType({})) -> Path:
+    """Another archive without the members that begin with `without`, whose sums agree with what is left.
+
+    `said`: what header and manifest say instead; None as a value: nothing.
+    """
+    tar, sums, sums_of_all = io.BytesIO(), b"", ""
+    with tarfile.open(fileobj=io.BytesIO(unpacked(archive))) as old, tarfile.open(fileobj=tar, mode="w") as new:
+        for member in old:
+            content = _content(old, member)
+            if member.name.startswith(without):
+                continue
+            if member.name == "SHA256SUMS":
+                content, sums_of_all = sums, hashlib.sha256(sums).hexdigest()
+            elif member.name.endswith(".json"):
+                document = json.loads(content) | {key: said[key] for key in said if key in json.loads(content)}
+                document |= {"sums": sums_of_all} if "sums" in document else {}
+                content = json.dumps({key: value for key, value in document.items() if value is not None}).encode()
+            sums += f"{hashlib.sha256(content).hexdigest()}  {member.name}\n".encode()
+            member.size = len(content)
+            new.addfile(member, io.BytesIO(content))
+    return repacked(archive, tar.getvalue())
+
+
+def _content(tar: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
+    file = tar.extractfile(member)
+    assert file is not None
+    return file.read()
 
 
 def members(tar: bytes) -> list[str]:

@@ -23,7 +23,7 @@ def directory(box: DataBox) -> BackupDirectory:
 
 
 def test_name_tells_when_it_was_made(box: DataBox, directory: BackupDirectory) -> None:
-    made = directory.make(box.maker(), box.clock(), no_progress)
+    made = directory.make(box.maker(), box.clock(), no_progress).path
 
     assert made == box.backups / "postroom-20260310T120000Z.tar.zst"
     [kept] = directory.items()
@@ -31,7 +31,7 @@ def test_name_tells_when_it_was_made(box: DataBox, directory: BackupDirectory) -
 
 
 def test_checksum_beside_it_is_that_of_the_file(box: DataBox, directory: BackupDirectory) -> None:
-    made = directory.make(box.maker(), box.clock(), no_progress)
+    made = directory.make(box.maker(), box.clock(), no_progress).path
 
     checked = subprocess.run(
         ["sha256sum", "-c", f"{made.name}.sha256"], cwd=made.parent, capture_output=True, text=True, check=False
@@ -42,8 +42,8 @@ def test_checksum_beside_it_is_that_of_the_file(box: DataBox, directory: BackupD
 
 
 def test_two_of_one_second_have_names_of_their_own(box: DataBox, directory: BackupDirectory) -> None:
-    first = directory.make(box.maker(), box.clock(), no_progress)
-    second = directory.make(box.maker(), box.clock(), no_progress)
+    first = directory.make(box.maker(), box.clock(), no_progress).path
+    second = directory.make(box.maker(), box.clock(), no_progress).path
 
     assert second.name == "postroom-20260310T120000Z-2.tar.zst"
     assert [one.name for one in directory.items()] == [second.name, first.name]
@@ -90,3 +90,21 @@ def test_backup_that_was_copied_there_is_not_taken_for_verified(box: DataBox, di
 
 def test_directory_that_is_not_there_holds_nothing(directory: BackupDirectory) -> None:
     assert (directory.items(), directory.prune()) == ([], 0)
+
+
+def test_checksum_of_one_that_lacks_attachments_is_read_by_sha256sum_all_the_same(
+    box: DataBox, directory: BackupDirectory
+) -> None:
+    box.fill()
+    box.lose_attachments()
+    made = directory.make(box.maker(), box.clock(), no_progress).path
+
+    checked = subprocess.run(
+        ["sha256sum", "--strict", "-c", f"{made.name}.sha256"],
+        cwd=made.parent,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (checked.returncode, checked.stdout, checked.stderr) == (0, f"{made.name}: OK\n", "")

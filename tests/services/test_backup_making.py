@@ -6,7 +6,11 @@ import tarfile
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 
+from appliance.config import browser_settings
+from appliance.db.models import Message
+from appliance.db.models.message import MessageStatus
 from appliance.services import backup_making
 from appliance.services.backup_making import BackupFailed, BackupMaker, Source
 from tests.services.backup_boxes import DataBox, members, unpacked
@@ -66,12 +70,30 @@ def test_nothing_is_left_beside_it(box: DataBox) -> None:
 
 
 def test_missing_attachment_is_counted_and_the_rest_is_backed_up(box: DataBox) -> None:
-    for path in (box.directory / "attachments").glob("*/*"):
-        path.unlink()
+    box.lose_attachments()
 
     manifest = box.maker().make(box.directory.parent / "x.tar.zst")
 
-    assert (manifest.attachments, manifest.missing_attachments) == (0, 1)
+    assert (manifest.attachments, manifest.missing_attachments, manifest.missing_for_waiting) == (0, 1, 1)
+
+
+def test_missing_attachment_of_a_message_that_was_sent_is_none_that_waiting_messages_need(box: DataBox) -> None:
+    box.lose_attachments()
+    box.write(lambda session: session.execute(update(Message).values(status=MessageStatus.SENT)) and None)
+
+    manifest = box.maker().make(box.directory.parent / "x.tar.zst")
+
+    assert (manifest.missing_attachments, manifest.missing_for_waiting) == (1, 0)
+
+
+def test_what_was_chosen_in_the_browser_is_in_it(box: DataBox) -> None:
+    without = box.maker().make(box.directory.parent / "without.tar.zst")
+    browser_settings.write(box.directory, {("appliance", "timezone"): "Asia/Tokyo"})
+
+    manifest = box.maker().make(box.directory.parent / "x.tar.zst")
+
+    assert (without.settings, manifest.settings) == (False, True)
+    assert "settings.ini" in members(unpacked(box.directory.parent / "x.tar.zst"))
 
 
 def test_progress_comes_to_the_end_of_each_stage(box: DataBox) -> None:

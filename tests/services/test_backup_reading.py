@@ -108,6 +108,8 @@ def test_file_that_is_no_backup_is_refused(tmp_path: Path, content: bytes) -> No
         "attachments/ab/" + "cd" * 32,
         "postroom.lock",
         "restore.json",
+        "settings.ini.next",
+        "config.ini",
         "backups/x",
     ],
 )
@@ -174,9 +176,9 @@ def test_no_more_comes_out_than_there_is_room_for(archive: Path) -> None:
 def test_format_of_a_newer_version_is_refused_with_the_remedy(archive: Path) -> None:
     tar = unpacked(archive)
     header = tarfile.TarInfo.frombuf(tar[:512], "ascii", "strict")
-    newer = tar[512 : 512 + header.size].replace(b'"format": 1', b'"format": 2')
+    newer = tar[512 : 512 + header.size].replace(b'"format": 2', b'"format": 3')
 
-    with pytest.raises(BackupTooNew, match=r"format 2 of a newer version.*Restore it with that version"):
+    with pytest.raises(BackupTooNew, match=r"format 3 of a newer version.*Restore it with that version"):
         read(repacked(archive, tar[:512] + newer + tar[512 + header.size :]))
 
 

@@ -7,13 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from appliance.db.database import Database
+from appliance.db.models import Flag
 from appliance.errors import Forbidden, NotFound, StorageUnavailable
 from appliance.services import audit
 from appliance.services.backup_directory import BackupDirectory
 from appliance.services.backup_making import BackupFailed, BackupMaker, Source
-from appliance.services.backups import BackupProgress, Backups
+from appliance.services.backups import LAST_RUN, BackupProgress, Backups
 from tests.fakes import FakeClock
 from tests.services.backup_boxes import DataBox
 
@@ -47,6 +49,34 @@ def test_last_run_is_remembered_by_the_next_process(box: DataBox, database: Data
 
     assert last is not None
     assert (last.name, last.size, last.at, last.error) == (made["name"], made["size"], clock(), "")
+
+
+def test_run_that_lacks_attachments_of_waiting_messages_says_so(
+    box: DataBox, database: Database, clock: FakeClock
+) -> None:
+    box.fill()
+    box.lose_attachments()
+    backups = backups_of(box, database, clock)
+
+    with capture_logs() as logs:
+        backups.run()
+
+    last = backups_of(box, database, clock).last_run()
+    assert last is not None
+    assert (last.error, last.missing_attachments, last.missing_for_waiting) == ("", 1, 1)
+    [kept] = backups.items()
+    assert (kept.verified_at is not None, kept.missing_attachments, kept.missing_for_waiting) == (True, 1, 1)
+    assert {"log_level": "warning", "missing": 1, "needed_by_unsent_messages": 1}.items() <= logs[-1].items()
+
+
+def test_what_a_newer_version_noted_of_its_run_does_no_harm(box: DataBox, database: Database, clock: FakeClock) -> None:
+    value = {"at": clock().isoformat(), "name": "x", "size": 1, "seconds": 1.0, "error": "", "moon_phase": "full"}
+    database.write(lambda session: Flag.put(session, LAST_RUN, value, now=clock()))
+
+    last = backups_of(box, database, clock).last_run()
+
+    assert last is not None
+    assert last.name == "x"
 
 
 def test_run_that_fails_is_remembered_and_raises(box: DataBox, database: Database, clock: FakeClock) -> None:

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 from sqlalchemy import select
 
@@ -7,7 +9,7 @@ from appliance.db.models.audit_entry import ActorKind
 from appliance.errors import Forbidden, NotFound
 from appliance.services import audit
 from appliance.services.audit import Actor
-from appliance.services.periodic import Outcome, Periodic
+from appliance.services.periodic import ADMINISTERED, Outcome, Periodic
 from appliance.services.permission import Role
 from tests.fakes import FakeClock
 
@@ -65,6 +67,22 @@ def test_who_may_only_look_cannot_ask_for_a_run(database: Database, clock: FakeC
 
     with audit.act_as(viewer), pytest.raises(Forbidden):
         Periodic(database, {"sweep": dict}, clock=clock).ask("sweep")
+
+
+@pytest.mark.parametrize("key", sorted(ADMINISTERED))
+def test_what_only_administrators_do_by_hand_only_they_can_ask_for(
+    database: Database, clock: FakeClock, key: str
+) -> None:
+    operator = Actor(ActorKind.USER, "usr_2", "olga", role=Role.OPERATOR)
+    periodic = Periodic(database, {key: dict, "sweep": dict}, clock=clock)
+
+    with audit.act_as(operator):
+        periodic.ask("sweep")
+        with pytest.raises(Forbidden):
+            periodic.ask(key)
+
+    with audit.act_as(replace(operator, role=Role.ADMINISTRATOR)):
+        periodic.ask(key)
 
 
 def test_last_run_outlives_the_process(database: Database, clock: FakeClock) -> None:

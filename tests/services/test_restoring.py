@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from appliance.config import browser_settings
 from appliance.config.vault import Vault
 from appliance.db.models import AuditEntry, Flag, User, UserSession
 from appliance.db.models.audit_entry import ActorKind
@@ -83,15 +82,6 @@ def test_nobody_is_signed_in_on_a_restored_box(box: DataBox) -> None:
     box.restore().restore(archive)
 
     assert box.read(lambda session: access.sessions_of(session, "usr_1")) == []
-
-
-def test_what_was_chosen_in_the_browser_for_this_box_stays(box: DataBox) -> None:
-    archive = box.back_up()
-    browser_settings.write(box.directory, {("appliance", "timezone"): "Asia/Tokyo"})
-
-    box.restore().restore(archive)
-
-    assert browser_settings.read(box.directory) == {("appliance", "timezone"): "Asia/Tokyo"}
 
 
 def test_what_was_there_before_is_kept_aside(box: DataBox) -> None:

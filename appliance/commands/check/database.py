@@ -1,5 +1,6 @@
 """The database: whether it answers, with options that its pool takes, and whether its schema and its file are sound."""
 
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from appliance.db.engine import create_database_engine, engine_options, is_memor
 
 SUBJECT = "database"
 OTHER_URL = "write [database] url as postgresql+psycopg://user:password@host/name, or leave it empty for SQLite"
+PRIMARY_CODE = 0xFF  # https://www.sqlite.org/rescode.html: the other bits tell more of the same
 CONNECT_SECONDS = "5"  # a server that does not answer is not waited for
 MOST_BYTES_TO_READ = 2 * 2**30  # a larger file takes too long to look through
 
@@ -47,8 +49,7 @@ def _contents(url: URL, engine: Engine) -> Iterator[Finding]:
         if is_sqlite(url):
             yield from _integrity(engine, Path(url.database or "").stat().st_size)
     except DBAPIError as error:
-        remedy = "restore a backup" if is_sqlite(url) else "see that the server runs and [database] url is right"
-        yield problem(SUBJECT, f"does not answer: {_reason(error)}", remedy)
+        yield problem(SUBJECT, f"does not answer: {_reason(error)}", _remedy(url, error))
 
 
 def _schema(engine: Engine) -> Iterator[Finding]:
@@ -79,6 +80,23 @@ def _integrity(engine: Engine, size: int) -> Iterator[Finding]:
         yield ok(SUBJECT, f"{size / 2**20:.1f} MiB without damage")
     else:
         yield problem(SUBJECT, f"the file is damaged: {'; '.join(answer)}", "restore a backup")
+
+
+def _remedy(url: URL, error: DBAPIError) -> str:
+    """A backup is put back only for what is damaged: that a file cannot be opened says nothing about what is in it."""
+    if not is_sqlite(url):
+        return "see that the server runs and [database] url is right"
+    match getattr(error.orig, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & PRIMARY_CODE:
+        case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB:
+            return "restore a backup"
+        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
+            return "see which program holds it, and check again"
+        case sqlite3.SQLITE_FULL:
+            return "free some space"
+        case sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_READONLY | sqlite3.SQLITE_PERM | sqlite3.SQLITE_AUTH:
+            directory = Path(url.database or "").absolute().parent
+            return f"see that {directory} and what is in it can be written to, which SQLite needs to read as well"
+    return "see to the disk, and check again"
 
 
 def _impatient(url: URL) -> str:

@@ -1,59 +1,99 @@
 """A copy of the database from before a migration, which brings it back when the migration fails.
 
 A migration is one transaction, so one that fails should leave nothing behind. This is for the one that does not keep to
-it, and for whoever wants to go back to the version before.
+it, and for whoever wants to go back to the version before. While the migration runs, `.before-HEAD.db` is the database
+to the letter. Afterwards it becomes `before-HEAD.db`, and is paused: the new version sends what waits in it.
 """
 
 import shutil
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
 
 from appliance.db.database_file import DatabaseFile
-from appliance.errors import StartupError
+from appliance.durable import sync
+from appliance.errors import SchemaMismatch, StartupError
 
 KEPT = 3
 RESERVE = 64 * 2**20
+WITHOUT_PAUSE = frozenset({"0001_first_schema", "0002_templates"})
+"""Schemas whose versions do not look whether they are paused."""
 
 log = structlog.get_logger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class Copies:
+    """Where copies go, and what makes one send nothing until a person says so."""
+
+    directory: Path
+    pause: Callable[[Session], object]
+
+
 class Safeguard:
-    def __init__(self, database: Path, directory: Path) -> None:
+    def __init__(self, database: Path, copies: Copies) -> None:
         self._database = database
-        self._directory = directory
+        self._directory = copies.directory
+        self._pause = copies.pause
 
     @contextmanager
     def around(self, current: str, head: str) -> Iterator[None]:
-        """Copies the database to `before-<head>.db`, lets the migration run, and takes the copy back if it raises.
+        """Copies the database, lets the migration run, and takes the copy back if it raises.
 
         Raises:
-            StartupError: there is no room, or the migration failed; the database is as it was.
+            StartupError: there is no room; nothing was changed.
+            SchemaMismatch: the migration failed; the database is as it was.
         """
-        copy = self._directory / f"before-{head}.db"
-        self._copy(copy)
+        exact = self._exact(head)
+        self._copy(exact)
         with closing(sqlite3.connect(self._database)) as watch:
             before = _commits(watch)
             try:
                 yield
             except Exception as error:
                 if _commits(watch) != before:
-                    DatabaseFile(self._database).overwrite_with(copy)
-                raise StartupError(
+                    DatabaseFile(self._database).overwrite_with(exact)
+                exact.unlink()  # the database is the same
+                raise SchemaMismatch(
                     f"The database could not be brought from schema {current} to {head}: {_line(error)}. It is as it "
                     "was before; start the version that it comes from, and report this."
                 ) from error
+        self.settle(head)
+
+    def settle(self, head: str) -> None:
+        """Pauses the copy and gives it its name; also what a process left that died just after the migration.
+
+        Harmless when there is none. One that cannot be paused now waits for the next start.
+        """
+        exact, copy = self._exact(head), self._directory / f"before-{head}.db"
+        if not exact.exists():
+            return
+        try:
+            DatabaseFile(exact).change(self._pause)
+            sync(exact)
+            exact.replace(copy)
+            sync(self._directory)
+        except (OSError, SQLAlchemyError) as error:
+            log.warning("the copy from before could not be paused; the next start tries again", error=_line(error))
+            return
+        self._tell(copy)
         self._prune(copy)
+
+    def _exact(self, head: str) -> Path:
+        return self._directory / f".before-{head}.db"
 
     def _copy(self, target: Path) -> None:
         self._require_room()
         self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        half = target.with_name(f".{target.name}.part")
+        half = target.with_name(f"{target.name}.part")
         half.unlink(missing_ok=True)
-        log.info("the database is copied before its schema changes", to=str(target))
+        log.info("the database is copied before its schema changes", to=str(self._directory))
         DatabaseFile(self._database).copy_to(half, progress=lambda _done, _total: None)
         half.replace(target)
 
@@ -68,9 +108,16 @@ class Safeguard:
                 "nothing was changed."
             )
 
+    def _tell(self, copy: Path) -> None:
+        revision = DatabaseFile(copy).revision()
+        if revision in WITHOUT_PAUSE:
+            log.warning("the version before does not know that the copy is paused: it would send what waits in it")
+        log.info("the copy from before is kept, and starts paused", copy=str(copy), schema=revision)
+
     def _prune(self, newest: Path) -> None:
         others = (path for path in self._directory.glob("before-*.db") if path != newest)
-        for path in sorted(others, key=lambda path: path.stat().st_mtime, reverse=True)[KEPT - 1 :]:
+        old = sorted(others, key=lambda path: path.stat().st_mtime, reverse=True)[KEPT - 1 :]
+        for path in (*old, *self._directory.glob(".before-*.db*")):
             path.unlink(missing_ok=True)
 
 

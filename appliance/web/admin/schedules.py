@@ -8,7 +8,8 @@ from typing import Any
 from flask import Blueprint, redirect, render_template, url_for
 
 from appliance.errors import Unavailable
-from appliance.services.periodic import Outcome
+from appliance.services.periodic import Outcome, permission_for
+from appliance.services.permission import Permission
 from appliance.web.admin.notices import notice
 from appliance.web.admin.rhythm import Rhythm, rhythm
 from appliance.web.context import web
@@ -18,7 +19,7 @@ blueprint = Blueprint("schedules", __name__, url_prefix="/schedules")
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """A periodic task as it stands. `started_at`: of its latest run."""
+    """A periodic task as it stands. `started_at`: of its latest run; `permission`: to ask for another."""
 
     key: str
     cron: str
@@ -26,6 +27,7 @@ class Schedule:
     next_at: datetime | None
     started_at: datetime | None
     outcome: Outcome | None
+    permission: Permission
 
 
 @blueprint.get("")
@@ -50,7 +52,15 @@ def _schedules() -> list[Schedule]:
     periodic, next_runs = web().services.periodic, web().telemetry.next_runs()
     outcomes = periodic.outcomes()
     found = [
-        Schedule(key, cron, rhythm(cron), next_runs.get(key), _started_at(outcomes.get(key)), outcomes.get(key))
+        Schedule(
+            key,
+            cron,
+            rhythm(cron),
+            next_at=next_runs.get(key),
+            started_at=_started_at(outcomes.get(key)),
+            outcome=outcomes.get(key),
+            permission=permission_for(key),
+        )
         for key, cron in crons.items()
     ]
     return sorted(found, key=lambda one: (one.next_at is None, one.next_at.timestamp() if one.next_at else 0.0))

@@ -53,6 +53,8 @@ def _item(one: KeptBackup) -> dict[str, object]:
         "created_at": moment(one.created_at),
         "verified": one.verified_at is not None,
         "verified_at": moment(one.verified_at),
+        "missing_attachments": one.missing_attachments,
+        "missing_for_waiting": one.missing_for_waiting,
     }
 
 
@@ -64,4 +66,6 @@ def _run(run: BackupRun) -> dict[str, object]:
         "size": run.size,
         "seconds": run.seconds,
         "error": run.error or None,
+        "missing_attachments": run.missing_attachments,
+        "missing_for_waiting": run.missing_for_waiting,
     }

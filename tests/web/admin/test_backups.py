@@ -11,7 +11,7 @@ from appliance.clock import utc_now
 from appliance.config.settings import Settings
 from appliance.db.models import User
 from appliance.services.backup_making import BackupFailed
-from tests.web.conftest import Parts, submit
+from tests.web.conftest import ApiClient, Parts, submit
 
 PAGE = "/backups"
 
@@ -71,6 +71,29 @@ def test_a_failure_is_told(alice: FlaskClient, core: Core, settings: Settings) -
         core.services.backups.run()
 
     assert "The last backup failed." in alice.get(PAGE).text
+
+
+def test_one_that_lacks_what_unsent_messages_need_is_told(
+    alice: FlaskClient, core: Core, settings: Settings, api: ApiClient
+) -> None:
+    message = {
+        "to": ["ann@example.com"],
+        "subject": "Invoice",
+        "text": "x",
+        "attachments": [{"filename": "a.txt", "content": "aW52b2ljZQ=="}],
+    }
+    assert api.post("/api/v1/messages", json=message).status_code == 202
+    for path in (settings.data_dir / "attachments").glob("*/*"):
+        path.unlink()
+    core.services.backups.run()
+
+    page, overview, shown = alice.get(PAGE).text, alice.get("/").text, api.get("/api/v1/backups").get_json()
+
+    assert "The last backup lacks attachments." in page
+    assert "1 file of an attachment is missing in it. Messages that wait need 1 of these files." in page
+    assert "The last backup lacks attachments." in overview
+    for told in (shown["last_run"], shown["items"][0]):
+        assert (told["missing_attachments"], told["missing_for_waiting"]) == (1, 1)
 
 
 def test_an_old_one_is_a_warning(alice: FlaskClient, core: Core, settings: Settings) -> None:

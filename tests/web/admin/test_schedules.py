@@ -77,6 +77,24 @@ def test_who_may_only_look_cannot_run_one(alice: FlaskClient, core: Core, parts:
     assert "Run now" not in alice.get("/schedules").text
 
 
+def test_operators_run_what_tidies_and_leave_backups_and_removal_to_administrators(
+    alice: FlaskClient, core: Core, parts: Parts
+) -> None:
+    core.database.write(lambda session: setattr(session.get_one(User, "usr_alice"), "role", Role.OPERATOR))
+
+    page = alice.get("/schedules").text
+    refused = [
+        submit(alice, f"/schedules/{key}/run", {}, form_at="/schedules").status_code
+        for key in ("backup", "apply_retention", "prune_statistics")
+    ]
+    submit(alice, "/schedules/cleanup_webhooks/run", {}, form_at="/schedules")
+
+    assert refused == [403, 403, 403]
+    assert parts.enqueued == ["cleanup_webhooks"]
+    assert "/schedules/cleanup_webhooks/run" in page
+    assert "/schedules/backup/run" not in page
+
+
 def test_a_scheduler_that_stands_still_is_told_of(alice: FlaskClient, parts: Parts) -> None:
     parts.health = [Health("scheduler", Status.FAILED, "boom")]
 
