@@ -2,7 +2,10 @@
 
 from typing import Any
 
-from waitress.task import WSGITask
+from waitress.task import ErrorTask, WSGITask
+from waitress.utilities import Error
+
+from appliance.web import malformed
 
 
 class Answer(WSGITask):  # type: ignore[misc]  # waitress has no types
@@ -33,3 +36,24 @@ class _Gathered:
     def write_soon(self, data: bytes) -> int:
         self.pieces.append(data)
         return len(data)
+
+
+class Refusal(ErrorTask):  # type: ignore[misc]
+    """The answer to what never reaches the application. An error that brings an answer of its own keeps it."""
+
+    def execute(self) -> None:
+        error = self.request.error
+        if type(error).to_response is Error.to_response:
+            self.request.error = _InOurForm(error, self.request.headers.get("X_REQUEST_ID", ""))
+        super().execute()
+
+
+class _InOurForm:
+    """Stands for an error of waitress, which would sign its answer."""
+
+    def __init__(self, error: Error, given_id: str) -> None:
+        self._status = f"{error.code} {error.reason}"
+        self._headers, self._body = malformed.answer(error.code, f"{error.reason}: {error.body}.", given_id)
+
+    def to_response(self, _ident: object = None) -> tuple[str, list[tuple[str, str]], bytes]:
+        return self._status, self._headers, self._body

@@ -20,7 +20,7 @@ from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.server import TcpWSGIServer
 from waitress.utilities import RequestEntityTooLarge, RequestHeaderFieldsTooLarge
 
-from appliance.runtime.http_answers import Answer
+from appliance.runtime.http_answers import Answer, Refusal
 
 KILOBYTE = 1024
 MEGABYTE = 1024 * 1024
@@ -83,6 +83,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]
 
     parser_class = Parser
     task_class = Answer
+    error_task_class = Refusal
 
     def __init__(self, *args: Any, **options: Any) -> None:
         self.opened_at = self.moved_at = time.monotonic()

@@ -124,8 +124,8 @@ class BatchSubmission:
 
         Raises IdempotencyKeyReused, StorageUnavailable.
         """
-        now = self._clock()
-        found = self._database.write(lambda session: idempotency.earlier_answer(session, once, now))
+        with self._database.read() as session:
+            found = idempotency.earlier_answer(session, once, self._clock())
         return None if found is None else _replayed(found)
 
     def _store(

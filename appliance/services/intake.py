@@ -37,6 +37,7 @@ LONGEST_TAG = 64
 LARGEST_METADATA = 16 * 1024
 DEEPEST_METADATA = 32
 MEGABYTE = 1024 * 1024
+_TOO_DEEP = f"has more than {DEEPEST_METADATA} levels"
 
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d(\.\d+)?)?([Zz]|[+-]\d\d:\d\d)\Z", re.ASCII)
 
@@ -176,8 +177,6 @@ def content_id(value: str) -> str:
 
 
 def metadata(value: dict[str, Any]) -> dict[str, Any]:
-    if _depth_exceeds(value, DEEPEST_METADATA):
-        raise ValueError(f"has more than {DEEPEST_METADATA} levels")
     try:
         text = json.dumps(value, ensure_ascii=False, allow_nan=False)
         size = len(text.encode())
@@ -185,8 +184,12 @@ def metadata(value: dict[str, Any]) -> dict[str, Any]:
         raise ValueError("has characters that are no text (a lone surrogate)") from error
     except ValueError as error:
         raise ValueError("has a number that is too large for JSON readers") from error
+    except RecursionError as error:
+        raise ValueError(_TOO_DEEP) from error
     if size > LARGEST_METADATA:
         raise TooLarge(f"takes {size} bytes as JSON; the limit is {LARGEST_METADATA}. Keep what is large on your side")
+    if _depth_exceeds(value, DEEPEST_METADATA):
+        raise ValueError(_TOO_DEEP)
     if _NUL_IN_JSON.search(text):
         raise ValueError("has a NUL character")
     return value
@@ -228,13 +231,17 @@ def _recipient_errors(command: SubmitMessage, limits: LimitsSettings) -> list[Fi
 def _content_errors(command: SubmitMessage, limits: LimitsSettings) -> list[FieldError]:
     if command.text is None and command.html is None and command.template is None:
         return [FieldError("text", gettext("Give 'text', 'html' or both."), "required")]
-    size = len((command.text or "").encode()) + len((command.html or "").encode())
-    size += sum(one.size for one in command.attachments)
+    sizes = {
+        "html": len((command.html or "").encode()),
+        "text": len((command.text or "").encode()),
+        "attachments": sum(one.size for one in command.attachments),
+    }
+    size = sum(sizes.values())
     if size > limits.message_mb * MEGABYTE:
         remedy = gettext(
             "It has %(size)s bytes; the limit is %(most)s MB ([limits] message_mb).", size=size, most=limits.message_mb
         )
-        return [FieldError("html" if command.html else "text", remedy, "too_large")]
+        return [FieldError(max(sizes, key=sizes.__getitem__), remedy, "too_large")]
     return []
 
 

@@ -56,8 +56,8 @@ class Submission:
         self._room = room
 
     @needs(Permission.OPERATE)
-    def submit(self, command: SubmitMessage, submitter: Submitter, idempotency_key: str | None = None) -> Accepted:
-        """Durable when it returns.
+    def submit(self, command: SubmitMessage, submitter: Submitter, once: Once | str | None = None) -> Accepted:
+        """Durable when it returns. `once`: a key alone is for `command` as it is.
 
         Raises:
             InvalidInput: the account or template does not exist, or a moment makes no sense by now.
@@ -67,12 +67,12 @@ class Submission:
             QueueFull, DiskFull: there is no room for another one.
             StorageUnavailable: nothing was accepted.
         """
-        once = _once(command, submitter, idempotency_key) if idempotency_key else None
+        once = _once(command, submitter, once) if isinstance(once, str) else once
         with ExitStack() as room:
             try:
                 room.enter_context(self._room(1))
             except LimitReached:
-                earlier = self._earlier(once)  # what was accepted is not refused when it is asked for again
+                earlier = self.earlier(once)  # what was accepted is not refused when it is asked for again
                 if earlier is None:
                     raise
                 return earlier
@@ -80,7 +80,7 @@ class Submission:
 
     def _accept(self, command: SubmitMessage, submitter: Submitter, once: Once | None) -> Accepted:
         if command.template is not None:
-            earlier = self._earlier(once)  # before it is rendered: the template may have changed, or be gone
+            earlier = self.earlier(once)  # before it is rendered: the template may have changed, or be gone
             if earlier is not None:
                 return earlier
             command = self._filled(command)
@@ -93,6 +93,14 @@ class Submission:
         self._outbox.notify()
         log.debug("message accepted", message=accepted.id, request_id=submitter.request_id)
         return accepted
+
+    def earlier(self, once: Once | None) -> Accepted | None:
+        """What was answered when the key came before. Raises IdempotencyKeyReused, StorageUnavailable."""
+        if once is None:
+            return None
+        with self._database.read() as session:
+            found = idempotency.earlier_answer(session, once, self._clock())
+        return None if found is None else _replayed(found)
 
     def faults(self, command: SubmitMessage) -> list[FieldError]:
         """What `submit` would find wrong with it now: template and variables, account, moments. Stores nothing."""
@@ -111,13 +119,6 @@ class Submission:
     def _late_faults(self, command: SubmitMessage) -> list[FieldError]:
         with self._database.read() as session:
             return admission.errors(command, admission.accounts_named(session, [command]), self._clock())
-
-    def _earlier(self, once: Once | None) -> Accepted | None:
-        if once is None:
-            return None
-        now = self._clock()
-        earlier = self._database.write(lambda session: idempotency.earlier_answer(session, once, now))
-        return None if earlier is None else _replayed(earlier)
 
     def _store(self, command: SubmitMessage, submitter: Submitter, once: Once | None) -> Accepted:
         now = self._clock()
@@ -141,8 +142,8 @@ class Submission:
         return allowance.given(self._database.write(write))
 
 
-def _once(command: SubmitMessage, submitter: Submitter, key: str) -> Once:
-    return Once(submitter.api_key_id or "", key, idempotency.hash_of(asdict(command)))
+def _once(command: SubmitMessage, submitter: Submitter, key: str) -> Once | None:
+    return Once(submitter.api_key_id or "", key, idempotency.hash_of(asdict(command))) if key else None
 
 
 def _answer(accepted: Accepted) -> dict[str, Any]:

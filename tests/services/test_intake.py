@@ -2,8 +2,11 @@ from datetime import UTC, datetime
 
 import pytest
 
+from appliance.config.settings import LimitsSettings
 from appliance.services import intake
+from appliance.services.attachments import StoredFile
 from appliance.services.intake import InvalidEntries
+from tests.factories import submit_message
 
 
 @pytest.mark.parametrize("value", ["😀", "C:\\u0000", "\\", "é" * 100])
@@ -55,3 +58,23 @@ def test_wrong_parts_of_an_address_are_named() -> None:
 )
 def test_moment_is_taken_to_utc(text: str) -> None:
     assert intake.instant(text) == datetime(2026, 11, 24, 8, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("html", "text", "files", "field"),
+    [
+        ("<p>x</p>", None, 3, "attachments"),
+        ("x" * 2_000_000, "x", 1, "html"),
+        ("x", "x" * 2_000_000, 1, "text"),
+        (None, "x", 3, "attachments"),
+    ],
+)
+def test_message_that_is_too_large_names_what_is_most_of_it(
+    html: str | None, text: str | None, files: int, field: str
+) -> None:
+    file = StoredFile("a.txt", "text/plain", 1024 * 1024, "ab" * 32)
+    command = submit_message(html=html, text=text, attachments=(file,) * files)
+
+    errors = intake.limit_errors(command, LimitsSettings(message_mb=2))
+
+    assert [(one.field, one.code) for one in errors] == [(field, "too_large")]

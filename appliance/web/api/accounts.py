@@ -6,7 +6,7 @@ from flask_openapi3 import APIBlueprint, Tag
 from appliance.db.queries import accounts
 from appliance.errors import NotFound
 from appliance.services.sender_accounts import AccountForm, check
-from appliance.web.api import bodies, documents, form_second_look, paging, representations
+from appliance.web.api import bodies, documents, error_codes, form_second_look, operations, paging, representations
 from appliance.web.api.account_schemas import AccountChange, AccountPath, AccountRequest, AccountTestRequest
 from appliance.web.api.authentication import needs
 from appliance.web.api.schemas import PageQuery
@@ -73,9 +73,10 @@ def change(path: AccountPath, body: AccountChange) -> Response:
     "/<string:id>",
     operation_id="delete_account",
     summary="Delete a sender account",
-    responses={204: None, 409: None},
+    responses={204: None},
 )
 @needs("manage")
+@operations.refuses(error_codes.WRONG_STATE)
 def delete(path: AccountPath) -> tuple[str, int]:
     web().services.sender_accounts.delete(path.id)
     return "", 204

@@ -18,6 +18,7 @@ from appliance.web.api import (
     documents,
     form_second_look,
     limits,
+    operations,
     representations,
     second_look,
     template_batch,
@@ -40,10 +41,10 @@ blueprint = APIBlueprint("batch", __name__, url_prefix="/messages/batch", abp_ta
     "",
     operation_id="submit_batch",
     summary="Submit many messages at once",
-    openapi_extensions=commands.IDEMPOTENCY_PARAMETER,
-    responses={202: documents.BatchAnswer, 409: None},
+    responses={202: documents.BatchAnswer},
 )
 @needs("send")
+@operations.repeatable
 @form_second_look.at_form(BatchRequest, {}, template_batch.require_common)
 def submit(body: BatchRequest) -> tuple[Response, int, dict[str, str]]:
     """Send either `messages`, or one `template` and its `recipients`, each of whom gets a message of its own.
@@ -52,7 +53,6 @@ def submit(body: BatchRequest) -> tuple[Response, int, dict[str, str]]:
     accepted the answer is 422, and its errors name `messages[3].to[0]` or `recipients[3].variables.name`. With `atomic`
     it is so as well when only some are refused: then nothing is stored. An Idempotency-Key is for the whole batch.
     """
-    _require_size(body)
     key = commands.idempotency_key()
     once = Once(caller().api_key_id or "", key, _hash(body)) if key else None
     earlier = web().services.batches.earlier(once) if once else None
@@ -60,6 +60,7 @@ def submit(body: BatchRequest) -> tuple[Response, int, dict[str, str]]:
 
 
 def _submitted(body: BatchRequest, once: Once | None) -> BatchAnswer:
+    _require_size(body)
     by_template = body.recipients is not None
     items = list(template_batch.prepared(body) if by_template else _prepared(body.messages or ()))
     good = [one for one in items if isinstance(one, Prepared)]

@@ -7,7 +7,7 @@ from flask_openapi3 import APIBlueprint, Tag
 
 from appliance.services.box import Waits
 from appliance.services.waiting import Waiting
-from appliance.web.api import bodies
+from appliance.web.api import bodies, error_codes, operations
 from appliance.web.api.authentication import needs
 from appliance.web.api.box_documents import BoxDocument, PauseRequest, ResumeRequest
 from appliance.web.api.representations import moment
@@ -34,9 +34,10 @@ def show() -> Response:
     operation_id="pause_box",
     summary="Send nothing more",
     openapi_extensions=_body_of(PauseRequest),
-    responses={200: BoxDocument, 409: None},
+    responses={200: BoxDocument},
 )
 @needs("manage")
+@operations.refuses(error_codes.WRONG_STATE)
 @bodies.read_by_itself
 def pause() -> Response:
     """What is being sent is finished. Messages are accepted and wait. The body may be left out."""

@@ -61,6 +61,8 @@ class BackupItem(Document):
     created_at: Moment
     verified: bool = Field(description="It was read back and compared after it was written.")
     verified_at: Moment | None
+    missing_attachments: int = Field(description="Files of attachments that were gone from the disk, so it lacks them.")
+    missing_for_waiting: int = Field(description="Those among them that messages need which are not sent yet.")
 
 
 class BackupRunDocument(Document):
@@ -70,6 +72,8 @@ class BackupRunDocument(Document):
     size: int
     seconds: float
     error: str | None = Field(description="Why there is no backup.")
+    missing_attachments: int = Field(description="Files of attachments that were gone from the disk, so it lacks them.")
+    missing_for_waiting: int = Field(description="Those among them that messages need which are not sent yet.")
 
 
 class BackupPage(Document):
@@ -87,6 +91,8 @@ _BACKUP = {
     "created_at": _BACKUP_AT,
     "verified": True,
     "verified_at": "2026-11-24T03:00:12.000Z",
+    "missing_attachments": 0,
+    "missing_for_waiting": 0,
 }
 
 EXAMPLES: Mapping[str, Mapping[str, Any]] = {
@@ -118,6 +124,8 @@ EXAMPLES: Mapping[str, Mapping[str, Any]] = {
             "size": 104857600,
             "seconds": 12.1,
             "error": None,
+            "missing_attachments": 0,
+            "missing_for_waiting": 0,
         },
         "next_run_at": "2026-11-25T03:00:00.000Z",
     },

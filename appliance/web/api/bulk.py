@@ -10,7 +10,7 @@ from appliance.db.queries.message_filters import Filters
 from appliance.errors import Forbidden
 from appliance.services.bulk import BulkCount, BulkRequest
 from appliance.services.idempotency import Once, hash_of
-from appliance.web.api import commands, job_documents, jobs
+from appliance.web.api import commands, job_documents, jobs, operations
 from appliance.web.api.authentication import caller, needs
 from appliance.web.api.job_schemas import BulkFilter, BulkMessagesRequest
 from appliance.web.api.messages import TAG
@@ -23,10 +23,10 @@ blueprint = APIBlueprint("bulk", __name__, url_prefix="/messages/bulk", abp_tags
     "",
     operation_id="change_messages",
     summary="Cancel, retry, release or delete all messages that match",
-    openapi_extensions=commands.IDEMPOTENCY_PARAMETER,
-    responses={200: job_documents.BulkCount, 202: job_documents.JobMade, 409: None},
+    responses={200: job_documents.BulkCount, 202: job_documents.JobMade},
 )
 @needs("send")
+@operations.repeatable
 def change(body: BulkMessagesRequest) -> tuple[Response, int, dict[str, str]]:
     """Count first with `dry_run`: the answer is 200 and nothing is changed. Without it a job does the work, and the
     answer is 202 and where to follow it.

@@ -2,13 +2,15 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 from flask import g, request
 
 from appliance.db.models.message import Priority
 from appliance.errors import ApplianceError, FieldError, InvalidInput, Unavailable
 from appliance.services.attachments import StoredFile
+from appliance.services.idempotency import Once, hash_of, hash_of_file
 from appliance.services.intake import limit_errors
 from appliance.services.submit_message import SubmitMessage, Submitter, TemplateReference
 from appliance.web.api import attachments
@@ -18,15 +20,11 @@ from appliance.web.context import web
 
 LONGEST_KEY = 255
 IDEMPOTENCY_PARAMETER = {
-    "parameters": [
-        {
-            "name": "Idempotency-Key",
-            "in": "header",
-            "required": False,
-            "description": "The same key with the same body within 24 hours gives the first answer again.",
-            "schema": {"type": "string", "maxLength": LONGEST_KEY},
-        }
-    ]
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "description": "The same key with the same body within 24 hours gives the first answer again.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": LONGEST_KEY},
 }
 
 
@@ -43,10 +41,37 @@ def submitter() -> Submitter:
     return Submitter(caller().api_key_id, g.request_id, caller().limits)
 
 
+def once(body: MessageRequest) -> Once | None:
+    """By what a repetition of this request is known: its key, and what it says, as it was given.
+
+    Nothing is looked up for it: an upload or a template may be gone when the request comes again.
+
+    Raises InvalidInput.
+    """
+    key = idempotency_key()
+    if key is None:
+        return None
+    said = asdict(_command(body, ())) | {"attachments": [_as_given(one) for one in body.attachments]}
+    return Once(caller().api_key_id, key, hash_of(said))
+
+
+def _as_given(attachment: AttachmentRequest) -> dict[str, Any]:
+    given = attachment.model_dump(exclude={"content"})
+    return given if attachment.content is None else given | {"content": hash_of_file(attachment.content)}
+
+
 def prepare(body: MessageRequest) -> Prepared:
     """Stores nothing. Raises InvalidInput with every wrong field."""
     described, contents, wrong = files(body.attachments)
-    command = SubmitMessage(
+    command = _command(body, described)
+    wrong += limit_errors(command, web().settings.limits)
+    if wrong:
+        raise InvalidInput(dict.fromkeys([*wrong, *web().services.submission.faults(command)]))
+    return Prepared(command, contents)
+
+
+def _command(body: MessageRequest, attached: tuple[StoredFile, ...]) -> SubmitMessage:
+    return SubmitMessage(
         to=body.recipients("to"),
         cc=body.recipients("cc"),
         bcc=body.recipients("bcc"),
@@ -60,15 +85,11 @@ def prepare(body: MessageRequest) -> Prepared:
         metadata=body.metadata,
         priority=Priority[body.priority.upper()],
         account=body.account,
-        attachments=described,
+        attachments=attached,
         send_at=body.send_at,
         expires_at=body.expires_at,
         template=TemplateReference(body.template, body.variables, body.locale) if body.template is not None else None,
     )
-    wrong += limit_errors(command, web().settings.limits)
-    if wrong:
-        raise InvalidInput(dict.fromkeys([*wrong, *web().services.submission.faults(command)]))
-    return Prepared(command, contents)
 
 
 def files(

@@ -123,7 +123,7 @@ class DryRun(Document):
     reason: str | None
     due_at: Moment | None
     explanation: str = Field(description="The same in one sentence.")
-    account: DryRunAccount | None = Field(description="Whose name it is written with; null: there is none.")
+    account: DryRunAccount | None = Field(description="What it would go out through, now or in time; null: nothing.")
     recipients: list[DryRunRecipient]
     size: int | None
     raw: str | None = Field(description="The RFC 5322 message; null: it cannot be written, or there is no account.")

@@ -140,6 +140,7 @@ EXAMPLES: Mapping[str, Mapping[str, Any]] = {
     },
     "MessagePage": {"items": [_SUMMARY], "next_cursor": None},
     "MessageDetail": _DETAIL,
+    "MessageChanged": _DETAIL,
     "Account": _ONE_ACCOUNT,
     "AccountPage": {"items": [_ONE_ACCOUNT], "next_cursor": None},
     "AccountReport": {

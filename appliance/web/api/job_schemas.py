@@ -1,5 +1,6 @@
 """The shapes of requests about many messages, jobs and the audit."""
 
+import re
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, ConfigDict, Field, StrictBool, WithJsonSchema, model_validator
@@ -8,10 +9,11 @@ from appliance.db.models.job import JobState
 from appliance.db.models.message import MessageStatus, Reason
 from appliance.db.models.message_sets import SetAction
 from appliance.services.bulk import MOST_IDS
-from appliance.web.api.schemas import Instant, PageQuery, Query, Request, Text, refusal
+from appliance.web.api.schemas import METADATA, WHICH_KEY, Instant, PageQuery, Query, Request, Text, refusal
 
 _EVERYTHING = "An empty filter means every message: name what to filter by, or say so with 'all': true."
 _BOTH = "It goes with no filter and no ids; leave it out, or them."
+_TWICE = "It stands in 'metadata' as well; name it once."
 
 
 def _as_text(value: Any) -> Any:
@@ -21,12 +23,16 @@ def _as_text(value: Any) -> Any:
     return str(value) if isinstance(value, int | float) else value
 
 
-_SCALAR = {"anyOf": [{"type": "string"}, {"type": "number"}, {"type": "boolean"}]}
+_SCALAR: dict[str, Any] = {"anyOf": [{"type": "string"}, {"type": "number"}, {"type": "boolean"}]}
 Scalar = Annotated[Text, BeforeValidator(_as_text), WithJsonSchema(_SCALAR)]
 
 
 class BulkFilter(Request):
     """The names are those of `GET /messages`."""
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"patternProperties": {rf"^{re.escape(METADATA)}.+$": _SCALAR}}
+    )
 
     status: list[MessageStatus] = Field(default=[], max_length=len(MessageStatus))
     reason: Reason | None = Field(default=None, description="Why it is held, deferred or failed.")
@@ -42,8 +48,26 @@ class BulkFilter(Request):
     q: Text = Field(default="", max_length=200, description="Part of the subject, or an id of the message.")
     subject: Text = Field(default="", max_length=200, description="Part of the subject.")
     metadata: dict[Text, Scalar] = Field(
-        default={}, max_length=5, description="Has these values at these keys of its metadata."
+        default={},
+        max_length=5,
+        description="Has these values at these keys of its metadata; `metadata.KEY` names one as the list does.",
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _gather_metadata(cls, given: Any) -> Any:
+        if not isinstance(given, dict):
+            return given
+        others = {name: value for name, value in given.items() if not str(name).startswith(METADATA)}
+        named = {name.removeprefix(METADATA): value for name, value in given.items() if name not in others}
+        together = given.get("metadata", {})
+        if not named or not isinstance(together, dict):
+            return others
+        if "" in named:
+            raise refusal(f"filter.{METADATA}", WHICH_KEY)
+        for name in named.keys() & together.keys():
+            raise refusal(f"filter.{METADATA}{name}", _TWICE)
+        return others | {"metadata": together | named}
 
 
 class BulkMessagesRequest(Request):

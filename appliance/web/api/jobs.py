@@ -9,7 +9,7 @@ from appliance.db.models import Job
 from appliance.db.queries import jobs
 from appliance.errors import NotFound
 from appliance.services.bulk import NOT_FOUND
-from appliance.web.api import job_documents, paging
+from appliance.web.api import error_codes, job_documents, operations, paging
 from appliance.web.api.authentication import caller, needs
 from appliance.web.api.job_schemas import JobPath, JobQuery
 from appliance.web.api.representations import moment
@@ -48,9 +48,10 @@ def show(path: JobPath) -> Response:
     "/<string:id>/cancel",
     operation_id="cancel_job",
     summary="Stop a job",
-    responses={200: job_documents.JobDocument, 409: None},
+    responses={200: job_documents.JobDocument},
 )
 @needs("send")
+@operations.refuses(error_codes.WRONG_STATE)
 def cancel(path: JobPath) -> Response:
     """What it has changed stays changed."""
     web().services.jobs.cancel(path.id, created_by=caller().sees_only)

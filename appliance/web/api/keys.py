@@ -13,7 +13,7 @@ from appliance.services import allowance
 from appliance.services.caller import Caller
 from appliance.services.key_limits import Quota
 from appliance.web import acting
-from appliance.web.api import form_second_look, key_documents, limits, paging
+from appliance.web.api import error_codes, form_second_look, key_documents, limits, operations, paging
 from appliance.web.api.authentication import ANY, caller, needs
 from appliance.web.api.key_schemas import KeyChange, KeyPath, KeyRequest
 from appliance.web.api.representations import moment
@@ -90,9 +90,10 @@ def show(path: KeyPath) -> Response:
     "/<string:id>",
     operation_id="change_key",
     summary="Change, disable or enable an API key",
-    responses={200: key_documents.KeyDocument, 409: None},
+    responses={200: key_documents.KeyDocument},
 )
 @needs("manage")
+@operations.refuses(error_codes.WRONG_STATE)
 @_second_look_at_change
 def change(path: KeyPath, body: KeyChange) -> Response:
     """Fields that are left out stay as they are. A key that was revoked stays so."""

@@ -1,14 +1,29 @@
 """/api/v1/messages"""
 
+from typing import Any
+
 from flask import Response, jsonify
 from flask_openapi3 import APIBlueprint, Tag
 
 from appliance.db.queries import attachments as stored_attachments
 from appliance.db.queries import messages, templates
 from appliance.errors import Forbidden, NotFound
-from appliance.web.api import commands, documents, examples, limits, paging, representations, second_look
+from appliance.services.idempotency import Once
+from appliance.services.submission import Accepted
+from appliance.web.api import (
+    commands,
+    documents,
+    error_codes,
+    examples,
+    limits,
+    operations,
+    paging,
+    representations,
+    second_look,
+)
 from appliance.web.api.authentication import caller, needs
 from appliance.web.api.schemas import MessagePath, MessageQuery, MessageRequest, SubmitQuery
+from appliance.web.api.standing_documents import MessageChanged
 from appliance.web.context import web
 
 TAG = Tag(name="messages", description="Submit messages and follow them.")
@@ -22,26 +37,32 @@ _RAW = {"content": {"message/rfc822": {"schema": {"type": "string"}, "example": 
     "",
     operation_id="submit_message",
     summary="Submit a message",
-    openapi_extensions=commands.IDEMPOTENCY_PARAMETER,
-    responses={200: documents.DryRun, 202: documents.Accepted, 409: None},
+    responses={200: documents.DryRun, 202: documents.Accepted},
 )
 @needs("send")
+@operations.repeatable
 @second_look.at_message
 def submit(query: SubmitQuery, body: MessageRequest) -> tuple[Response, int, dict[str, str]]:
     """Durable before the answer: whatever happens after the 202, the message goes out or says why it does not.
 
     With `dry_run` the answer is 200, shows what would become of the message, and nothing is stored.
     """
-    key, prepared = commands.idempotency_key(), commands.prepare(body)
+    once = commands.once(body)
     if query.dry_run:
+        prepared = commands.prepare(body)
         result = web().services.dry_run.run(commands.filled(prepared).command, prepared.contents, caller().limits)
         return jsonify(representations.dry_run(result)), 200, {}
-    with commands.files_kept([prepared]):
-        accepted = web().services.submission.submit(prepared.command, commands.submitter(), key)
+    accepted = web().services.submission.earlier(once) or _accepted(body, once)
     headers = {"Location": f"/api/v1/messages/{accepted.id}", **limits.quota(accepted.quota)}
     if accepted.replayed:
         headers["Idempotent-Replay"] = "true"
     return jsonify(representations.accepted(accepted)), 202, headers
+
+
+def _accepted(body: MessageRequest, once: Once | None) -> Accepted:
+    prepared = commands.prepare(body)
+    with commands.files_kept([prepared]):
+        return web().services.submission.submit(prepared.command, commands.submitter(), once)
 
 
 @blueprint.get("", operation_id="list_messages", summary="List messages", responses={200: documents.MessagePage})
@@ -97,9 +118,10 @@ def show(path: MessagePath) -> Response:
     "/<string:id>/raw",
     operation_id="show_raw_message",
     summary="The message in RFC 5322 form",
-    responses={200: _RAW, 409: None},
+    responses={200: _RAW},
 )
 @needs("read")
+@operations.refuses(error_codes.WRONG_STATE, error_codes.CONTENT_REMOVED)
 def raw(path: MessagePath) -> Response:
     """As it was sent, or as it would be sent now: headers, bodies, attachments."""
     data = web().services.raw_messages.render(path.id, api_key_id=caller().sees_only)
@@ -110,43 +132,58 @@ def raw(path: MessagePath) -> Response:
     "/<string:id>/cancel",
     operation_id="cancel_message",
     summary="Cancel a message that is not being sent yet",
-    responses={200: documents.MessageDetail, 409: None},
+    responses={200: MessageChanged},
 )
 @needs("send")
+@operations.refuses(error_codes.WRONG_STATE)
 def cancel(path: MessagePath) -> Response:
     web().services.messages.cancel(path.id, api_key_id=caller().sees_only)
-    return _one(path.id)
+    return _changed(path.id)
 
 
 @blueprint.post(
     "/<string:id>/retry",
     operation_id="retry_message",
     summary="Queue a message again for those who did not get it",
-    responses={200: documents.MessageDetail, 409: None},
+    responses={200: MessageChanged},
 )
 @needs("send")
+@operations.refuses(error_codes.WRONG_STATE, error_codes.CONTENT_REMOVED)
 def retry(path: MessagePath) -> Response:
     web().services.messages.retry(path.id, api_key_id=caller().sees_only)
-    return _one(path.id)
+    return _changed(path.id)
 
 
 @blueprint.delete(
     "/<string:id>",
     operation_id="delete_message",
     summary="Delete a message that has ended",
-    responses={204: None, 409: None},
+    responses={204: None},
 )
 @needs("manage")
+@operations.refuses(error_codes.WRONG_STATE)
 def delete(path: MessagePath) -> tuple[str, int]:
     """For good: its recipients, attempts and content go with it. Figures that counted it stay."""
     web().services.messages.delete(path.id)
     return "", 204
 
 
+def _changed(message_id: str) -> Response:
+    """What a message says is only for keys that may read."""
+    if "read" in caller().scopes:
+        return _one(message_id)
+    with web().read() as session:
+        return jsonify(representations.message_standing(_found(session, message_id)))
+
+
 def _one(message_id: str) -> Response:
     with web().read() as session:
-        detail = messages.detail(session, message_id, api_key_id=caller().sees_only, now=web().clock())
-        if detail is None:
-            raise NotFound("message", message_id)
         files = stored_attachments.of_message(session, message_id)
-        return jsonify(representations.message_detail(detail, files))
+        return jsonify(representations.message_detail(_found(session, message_id), files))
+
+
+def _found(session: Any, message_id: str) -> messages.Detail:
+    detail = messages.detail(session, message_id, api_key_id=caller().sees_only, now=web().clock())
+    if detail is None:
+        raise NotFound("message", message_id)
+    return detail

@@ -67,6 +67,20 @@ def message_detail(detail: Detail, files: Sequence[MessageAttachment]) -> dict[s
     }
 
 
+def message_standing(detail: Detail) -> dict[str, Any]:
+    """What became of it, and nothing of what it says."""
+    message = detail.message
+    return {
+        "id": message.id,
+        "status": message.status,
+        "reason": message.reason or None,
+        "explanation": explain(scene(detail)),
+        "created_at": moment(message.created_at),
+        "due_at": moment(message.due_at),
+        "finished_at": moment(message.finished_at),
+    }
+
+
 def _template(message: Message, slug: str | None) -> dict[str, Any] | None:
     if message.template_id is None:
         return None

@@ -4,6 +4,7 @@ from typing import Any
 
 from flask import Response, jsonify, request
 from flask_openapi3 import APIBlueprint, Tag
+from werkzeug.routing import BaseConverter
 
 from appliance.db.models import Suppression
 from appliance.db.models.suppression import SuppressionSource
@@ -28,6 +29,17 @@ from appliance.web.context import web
 TAG = Tag(name="suppressions", description="Addresses and domains that nothing is sent to.")
 
 blueprint = APIBlueprint("suppressions", __name__, url_prefix="/suppressions", abp_tags=[TAG])
+
+
+class AddressInPath(BaseConverter):
+    """All that is left of a path: an address may have slashes, also at its beginning and several in a row."""
+
+    part_isolating = False
+    regex = ".+"
+    weight = 200  # after the paths that are fixed
+
+
+blueprint.record(lambda state: state.app.url_map.converters.update(address=AddressInPath))
 
 _UPLOAD = {
     "requestBody": {
@@ -87,7 +99,7 @@ def create(body: SuppressionRequest) -> tuple[Response, int, dict[str, str]]:
 
 
 @blueprint.get(
-    "/<string:address>",
+    "/<address:address>",
     operation_id="show_suppression",
     summary="One suppression",
     responses={200: documents.SuppressionDocument},
@@ -98,7 +110,7 @@ def show(path: SuppressionPath) -> Response:
 
 
 @blueprint.delete(
-    "/<string:address>",
+    "/<address:address>",
     operation_id="delete_suppression",
     summary="Send to an address or a domain again",
     responses={200: documents.SuppressionRemoval, 202: job_documents.SuppressionRelease},

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field, StrictBool, StrictInt
 
+from appliance.services import language_tags
 from appliance.services.template_form import (
     LONGEST_NAME,
     LONGEST_REASON,
@@ -102,7 +103,7 @@ class PreviewRequest(Request):
     )
 
     variables: dict[str, Any] | None = Field(default=None, description="Left out: the examples of the declaration.")
-    locale: Text | None = Field(default=None, max_length=20)
+    locale: Text | None = Field(default=None, max_length=language_tags.LONGEST)
     version: Annotated[StrictInt, Field(ge=1, le=LAST_VERSION)] | None = Field(
         default=None, description="Left out: the present one."
     )

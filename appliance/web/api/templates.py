@@ -1,5 +1,6 @@
 """/api/v1/templates"""
 
+from functools import partial
 from typing import Any
 
 from flask import Response, jsonify
@@ -10,7 +11,14 @@ from appliance.db.queries import templates
 from appliance.errors import NotFound
 from appliance.services import template_diff
 from appliance.services.template_form import content_of
-from appliance.web.api import paging, representations, template_documents, template_second_look
+from appliance.web.api import (
+    error_codes,
+    operations,
+    paging,
+    representations,
+    template_documents,
+    template_second_look,
+)
 from appliance.web.api.authentication import caller, needs
 from appliance.web.api.template_schemas import (
     DiffQuery,
@@ -44,9 +52,10 @@ def index(query: TemplateQuery) -> Response:
     "",
     operation_id="create_template",
     summary="Create a template",
-    responses={201: template_documents.TemplateDocument, 409: None},
+    responses={201: template_documents.TemplateDocument},
 )
 @needs("manage")
+@operations.refuses(error_codes.CONFLICT)
 @template_second_look.at_template
 def create(body: TemplateRequest) -> tuple[Response, int, dict[str, str]]:
     """Jinja's language, without anything that could harm: conditions, loops, filters. See `docs/templates.md`."""
@@ -69,9 +78,10 @@ def show(path: TemplatePath) -> Response:
     "/<string:slug>",
     operation_id="change_template",
     summary="Replace what a template says",
-    responses={200: template_documents.TemplateDocument, 409: None},
+    responses={200: template_documents.TemplateDocument},
 )
 @needs("manage")
+@operations.refuses(error_codes.CONFLICT)
 @template_second_look.at_template
 def change(path: TemplatePath, body: TemplateChange) -> Response:
     """Makes a version, unless it says the same as before. Messages that were accepted already stay as they are."""
@@ -129,16 +139,18 @@ def version(path: VersionPath) -> Response:
 def diff(path: TemplatePath, query: DiffQuery) -> Response:
     _, old = _read(path.slug, query.old)
     _, new = _read(path.slug, query.new)
-    return jsonify({"from": old.number, "to": new.number, "parts": template_diff.between(old, new)})
+    parts = web().run_native(partial(template_diff.between, old, new))
+    return jsonify({"from": old.number, "to": new.number, "parts": parts})
 
 
 @blueprint.post(
     "/<string:slug>/rollback",
     operation_id="roll_back_template",
     summary="Make an earlier version the newest one",
-    responses={200: template_documents.TemplateDocument, 409: None},
+    responses={200: template_documents.TemplateDocument},
 )
 @needs("manage")
+@operations.refuses(error_codes.WRONG_STATE, error_codes.CONFLICT)
 def roll_back(path: TemplatePath, body: RollbackRequest) -> Response:
     """Makes a version that says what that one said; the versions between stay."""
     web().services.templates.roll_back(path.slug, body.version, author=caller().name, reason=body.reason)

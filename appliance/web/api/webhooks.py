@@ -7,7 +7,14 @@ from flask_openapi3 import APIBlueprint, Tag
 
 from appliance.db.queries import webhooks
 from appliance.errors import NotFound
-from appliance.web.api import form_second_look, paging, webhook_documents, webhook_representations
+from appliance.web.api import (
+    error_codes,
+    form_second_look,
+    operations,
+    paging,
+    webhook_documents,
+    webhook_representations,
+)
 from appliance.web.api.authentication import caller, needs
 from appliance.web.api.webhook_schemas import (
     DeliveryPath,
@@ -50,9 +57,10 @@ _second_look_at_change = form_second_look.at_form(WebhookRequest, _STAND_INS, _r
     "",
     operation_id="create_webhook",
     summary="Create a webhook endpoint",
-    responses={201: webhook_documents.WebhookWithSecret, 409: None},
+    responses={201: webhook_documents.WebhookWithSecret},
 )
 @needs("send")
+@operations.refuses(error_codes.WRONG_STATE)
 @_second_look
 def create(body: WebhookRequest) -> tuple[Response, int, dict[str, str]]:
     """One that a key with `manage` creates is told of everything, that of another key of the key's own messages."""
@@ -169,9 +177,10 @@ def deliveries(path: WebhookPath, query: DeliveryQuery) -> Response:
     "/<string:id>/replay",
     operation_id="replay_webhooks",
     summary="Send again what failed since a moment",
-    responses={200: webhook_documents.WebhookReplayed, 409: None},
+    responses={200: webhook_documents.WebhookReplayed},
 )
 @needs("send")
+@operations.refuses(error_codes.WRONG_STATE)
 def replay(path: WebhookPath, body: ReplayRequest) -> Response:
     """Under the same webhook-ids. Safe to repeat."""
     count = web().services.webhook_replay.failed_since(path.id, body.since, api_key_id=caller().sees_only)
@@ -193,9 +202,10 @@ def show_delivery(path: DeliveryPath) -> Response:
     "/deliveries/<string:id>/replay",
     operation_id="replay_webhook_delivery",
     summary="Send a delivery again",
-    responses={200: webhook_documents.WebhookDeliveryDetail, 409: None},
+    responses={200: webhook_documents.WebhookDeliveryDetail},
 )
 @needs("send")
+@operations.refuses(error_codes.WRONG_STATE)
 def replay_delivery(path: DeliveryPath) -> Response:
     """Under the same webhook-id; one that waits for its next attempt is sent now."""
     web().services.webhook_replay.one(path.id, api_key_id=caller().sees_only)

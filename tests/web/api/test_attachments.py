@@ -80,7 +80,7 @@ def test_files_that_are_too_large_together_are_refused(api: ApiClient) -> None:
 
     answer = api.post(MESSAGES, letter(attachments=[{"id": attachment_id}] * 3))
 
-    assert wrong_fields(answer) == {"text": "too_large"}
+    assert wrong_fields(answer) == {"attachments": "too_large"}
     assert ids(api) == []
 
 

@@ -72,6 +72,49 @@ def test_every_filter_of_the_list_is_one_here(api: ApiClient, core: Core) -> Non
     assert (done["changed"], ids(api, "status=cancelled")) == (1, [message])
 
 
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        {"metadata.invoice": 7, "metadata.paid": True},
+        {"metadata.invoice": "7", "metadata": {"paid": "true"}},
+    ],
+)
+def test_metadata_is_named_as_in_the_list(api: ApiClient, core: Core, wanted: dict[str, Any]) -> None:
+    message = post(api, metadata={"invoice": 7, "paid": True})
+    post(api, metadata={"invoice": 7, "paid": False})
+
+    counted = bulk(api, "cancel", filter=wanted, dry_run=True).get_json()
+    done = job(api, core, bulk(api, "cancel", filter=wanted))
+
+    assert counted["matching"] == 1
+    assert (done["changed"], ids(api, "status=cancelled")) == (1, [message])
+
+
+def test_both_ways_to_name_metadata_are_one_request(api: ApiClient) -> None:
+    key = {"Idempotency-Key": "once"}
+    made = bulk(api, "cancel", key, filter={"metadata": {"invoice": 7}}).get_json()["job"]["id"]
+
+    again = bulk(api, "cancel", key, filter={"metadata.invoice": 7})
+
+    assert (again.get_json()["job"]["id"], again.headers["Idempotent-Replay"]) == (made, "true")
+
+
+@pytest.mark.parametrize(
+    ("wanted", "wrong"),
+    [
+        ({"metadata.": 7}, {"filter.metadata.": "invalid"}),
+        ({"metadata.n": [7]}, {"filter.metadata.n": "invalid"}),
+        ({"metadata.n": 7, "metadata": {"n": 8}}, {"filter.metadata.n": "invalid"}),
+        ({"metadata.n": 7, "metadata": 7}, {"filter.metadata": "invalid"}),
+        ({f"metadata.{number}": 7 for number in range(6)}, {"filter.metadata": "too_many"}),
+        ({"metadata_n": 7}, {"filter.metadata_n": "unknown_field"}),
+        ([], {"filter": "invalid"}),
+    ],
+)
+def test_metadata_that_makes_no_sense_is_refused(api: ApiClient, wanted: Any, wrong: dict[str, str]) -> None:
+    assert wrong_fields(bulk(api, "cancel", filter=wanted)) == wrong
+
+
 @pytest.mark.parametrize("body", [{}, {"filter": {}}, {"filter": {"tag": ""}}])
 def test_empty_filter_is_refused_with_the_way_out(api: ApiClient, body: dict[str, Any]) -> None:
     answer = bulk(api, "cancel", **body)

@@ -1,3 +1,4 @@
+import json
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -14,6 +15,7 @@ from appliance.web.api import (
     job_documents,
     key_documents,
     retention_documents,
+    standing_documents,
     statistics_documents,
     template_documents,
     template_examples,
@@ -53,6 +55,7 @@ _SHAPES = {
         webhook_documents,
         retention_documents,
         box_documents,
+        standing_documents,
     )
     for name, shape in vars(module).items()
 }
@@ -82,7 +85,7 @@ OPERATIONS = {
 def document(client: FlaskClient) -> dict[str, Any]:
     answer = client.get("/api/openapi.json")  # without a key
     assert answer.status_code == 200
-    found: dict[str, Any] = answer.get_json()
+    found: dict[str, Any] = json.loads(answer.text)
     return found
 
 
@@ -119,7 +122,7 @@ def test_names_of_operations_stay(document: dict[str, Any]) -> None:
 
 def test_every_route_of_the_api_is_documented(app: Flask, document: dict[str, Any]) -> None:
     routes = {
-        (re.sub(r"<string:(\w+)>", r"{\1}", rule.rule), method.lower())
+        (re.sub(r"<\w+:(\w+)>", r"{\1}", rule.rule), method.lower())
         for rule in app.url_map.iter_rules()
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
         if rule.endpoint.startswith("api.")
@@ -206,3 +209,69 @@ def test_schema_of_a_query_is_made_once() -> None:
 
     assert Numbers.model_json_schema() is Numbers.model_json_schema()
     assert Numbers.model_json_schema() is not Query.model_json_schema()
+
+
+def operation(document: dict[str, Any], name: str) -> dict[str, Any]:
+    (found,) = (one for _, _, one in operations(document) if one["operationId"] == name)
+    return found
+
+
+def codes_of(operation: dict[str, Any], status: str) -> set[str]:
+    return set(operation["responses"][status]["content"]["application/problem+json"]["examples"])
+
+
+def test_message_can_be_tried_and_repeated(document: dict[str, Any]) -> None:
+    parameters = {(one["in"], one["name"]) for one in operation(document, "submit_message")["parameters"]}
+
+    assert parameters == {("query", "dry_run"), ("header", "Idempotency-Key")}
+
+
+@pytest.mark.parametrize("name", ["submit_message", "submit_batch", "change_messages"])
+def test_what_can_be_repeated_says_how_that_is_answered(document: dict[str, Any], name: str) -> None:
+    found = operation(document, name)
+
+    assert ("header", "Idempotency-Key") in {(one["in"], one["name"]) for one in found["parameters"]}
+    assert "Idempotent-Replay" in found["responses"]["202"]["headers"]
+    assert codes_of(found, "409") == {"idempotency_key_reused"}
+
+
+def test_nothing_else_takes_a_key(document: dict[str, Any]) -> None:
+    takers = {one["operationId"] for _, _, one in operations(document) if "'Idempotency-Key'" in str(one)}
+
+    assert takers == {"submit_message", "submit_batch", "change_messages"}
+
+
+@pytest.mark.parametrize(
+    ("name", "codes"),
+    [
+        ("show_raw_message", {"wrong_state", "content_removed"}),
+        ("retry_message", {"wrong_state", "content_removed"}),
+        ("cancel_message", {"wrong_state"}),
+        ("create_template", {"conflict"}),
+        ("roll_back_template", {"wrong_state", "conflict"}),
+        ("create_webhook", {"wrong_state"}),
+    ],
+)
+def test_conflicts_are_those_that_there_are(document: dict[str, Any], name: str, codes: set[str]) -> None:
+    assert codes_of(operation(document, name), "409") == codes
+
+
+def test_question_that_takes_too_long_is_documented(document: dict[str, Any]) -> None:
+    assert "query_too_slow" in codes_of(operation(document, "list_messages"), "503")
+
+
+def test_answers_to_wait_after_say_how_long(document: dict[str, Any]) -> None:
+    for path, method, found in operations(document):
+        for status, answer in found["responses"].items():
+            assert ("Retry-After" in answer["headers"]) is (status in ("429", "503", "507")), (path, method, status)
+
+
+def test_every_code_is_documented_at_some_operation(document: dict[str, Any]) -> None:
+    """But those that no operation answers with: the request is none, or none of the API's."""
+    there = {code for _, _, one in operations(document) for status in one["responses"] for code in _codes(one, status)}
+
+    assert set(ERROR_CODES) - there == {"bad_request", "method_not_allowed"}
+
+
+def _codes(operation: dict[str, Any], status: str) -> set[str]:
+    return codes_of(operation, status) if status >= "400" else set()

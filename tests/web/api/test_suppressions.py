@@ -3,6 +3,7 @@ from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -38,6 +39,27 @@ def test_suppressed_address_is_described_and_found_in_any_spelling(api: ApiClien
 
     assert (made["address"], made["reason"], made["source"], made["stopped"]) == ("ann@example.com", "asked", "api", 0)
     assert api.get(f"{SUPPRESSIONS}/ANN@example.com").get_json() == made
+
+
+@pytest.mark.parametrize(
+    "address", ["a/b@example.com", "a//b@example.com", "/b@example.com", "//b@example.com", "b/@example.com"]
+)
+def test_address_may_have_slashes(api: ApiClient, address: str) -> None:
+    """RFC 5321 allows them; encoded or not, they reach us the same."""
+    made = suppress(api, address)
+
+    for written in (quote(address, safe=""), quote(address, safe="/@"), made["id"]):
+        assert api.get(f"{SUPPRESSIONS}/{written}").get_json() == made, written
+
+    assert api.delete(f"{SUPPRESSIONS}/{quote(address, safe='')}").get_json()["address"] == address
+    assert addresses(api) == []
+
+
+def test_slashes_are_told_apart(api: ApiClient) -> None:
+    suppress(api, "a/b@example.com")
+
+    for other in ("a//b@example.com", "/a/b@example.com", "b@example.com"):
+        problem_of(api.get(f"{SUPPRESSIONS}/{quote(other, safe='')}"), 404, "not_found")
 
 
 def test_message_to_suppressed_recipient_is_accepted_and_says_so(api: ApiClient) -> None:

@@ -98,7 +98,8 @@ def test_what_they_share_goes_with_every_message(api: ApiClient) -> None:
 
 
 def test_what_a_recipient_brings_goes_before_what_they_share(api: ApiClient) -> None:
-    own = {"headers": {"x-campaign": "late"}, "metadata": {"order": 1}, "locale": "de-AT", "variables": {"number": 2}}
+    own: dict[str, Any] = {"headers": {"x-campaign": "late"}, "metadata": {"order": 1}, "locale": "de-AT-1996"}
+    own["variables"] = {"number": 2}
     common = {"headers": {"X-Campaign": "november"}, "metadata": {"run": 11, "order": 0}, "variables": {"name": "all"}}
 
     first, second = accepted(api, batch(to("ann", 1), {"to": "bob@example.com", **own}, **common))

@@ -266,6 +266,7 @@ def test_messages_are_found_by_their_template(api: ApiClient, invoice: str) -> N
         ({"variables": {"number": 7, "x": 1}}, {"variables.x": "unknown_field"}),
         ({"variables": {"number": 10**30}}, {"template": "invalid"}),
         ({"locale": "klingon"}, {"locale": "invalid"}),
+        ({"locale": f"de-x{'-1234567' * 8}"}, {"locale": "invalid"}),
         ({"to": []}, {"to": "required"}),
     ],
 )

@@ -1,14 +1,21 @@
 """A key without `manage` sees and moves only what is its own: asked of every operation that there is."""
 
 import io
+import json
 import re
 from typing import Any
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import update
 
+from appliance.bootstrap import Core
+from appliance.db.models import Message
+from appliance.db.models.message import MessageStatus
+from appliance.web.api.documents import MessageDetail
 from appliance.web.api.openapi import operations
+from appliance.web.api.standing_documents import MessageStanding
 from tests.web.api.letters import MESSAGES, ids, post
 from tests.web.api.problems import problem_of
 from tests.web.conftest import ApiClient, MakeApi
@@ -21,7 +28,7 @@ OWN = {"messages": MESSAGES, "attachments": ATTACHMENTS}
 
 def of_one_thing(client: FlaskClient) -> list[tuple[str, str, str]]:
     """Method, kind and address of every operation on one message or one attachment."""
-    document = client.get("/api/openapi.json").get_json()
+    document = json.loads(client.get("/api/openapi.json").text)
     return [
         (method.upper(), kind, path)
         for path, method, _ in operations(document)
@@ -31,7 +38,7 @@ def of_one_thing(client: FlaskClient) -> list[tuple[str, str, str]]:
 
 
 def scope_of(client: FlaskClient, method: str, path: str) -> str:
-    operation = client.get("/api/openapi.json").get_json()["paths"][path][method.lower()]
+    operation = json.loads(client.get("/api/openapi.json").text)["paths"][path][method.lower()]
     return str(operation["security"][0]["api_key"][0])
 
 
@@ -74,7 +81,7 @@ def test_no_list_and_no_figure_tells_of_messages_of_another_key(
 ) -> None:
     message_id = post(owner, subject=SECRET, tags=[SECRET], metadata={"order": SECRET})
     upload(owner)
-    document = client.get("/api/openapi.json").get_json()
+    document = json.loads(client.get("/api/openapi.json").text)
     lists = [path for path, method, _ in operations(document) if method == "get" and "{" not in path]
     assert MESSAGES in lists
 
@@ -126,10 +133,39 @@ def test_key_that_may_manage_sees_all_of_it(api: ApiClient, owner: ApiClient, ap
 
 
 def test_key_without_manage_reaches_no_sender_account(owner: ApiClient, client: FlaskClient) -> None:
-    document = client.get("/api/openapi.json").get_json()
+    document = json.loads(client.get("/api/openapi.json").text)
     of_accounts = [(path, method) for path, method, _ in operations(document) if path.startswith("/api/v1/accounts")]
     assert len(of_accounts) >= 8
 
     for path, method in of_accounts:
         answer = owner._open(method.upper(), path.replace("{id}", "acc_mailbox"), {})
         problem_of(answer, 403, "forbidden")
+
+
+@pytest.mark.parametrize("scopes", [("send",), ("send", "manage")])
+def test_what_a_message_says_is_told_only_to_keys_that_may_read(
+    make_api: MakeApi, core: Core, scopes: tuple[str, ...]
+) -> None:
+    program = make_api(*scopes)
+    message = post(
+        program, text=SECRET, html=SECRET, headers={"X-Secret": SECRET}, metadata={"secret": SECRET}, subject=SECRET
+    )
+
+    cancelled = program.post(f"{MESSAGES}/{message}/cancel")
+    core.database.write(lambda session: session.execute(update(Message).values(status=MessageStatus.FAILED)))
+    retried = program.post(f"{MESSAGES}/{message}/retry")
+
+    for answer, status in ((cancelled, "cancelled"), (retried, "queued")):
+        assert answer.status_code == 200, answer.text
+        standing = answer.get_json()
+        MessageStanding.model_validate(standing)
+        assert (standing["id"], standing["status"]) == (message, status)
+        assert standing["explanation"]
+        assert SECRET not in answer.text
+
+
+def test_whole_message_is_told_to_keys_that_may_read(owner: ApiClient) -> None:
+    answer = owner.post(f"{MESSAGES}/{post(owner, text=SECRET)}/cancel")
+
+    MessageDetail.model_validate(answer.get_json())
+    assert answer.get_json()["text"] == SECRET
