@@ -2,8 +2,9 @@
 // what would be done to none of them cannot be pressed. Its texts stand in the page.
 (() => {
   const form = document.getElementById("picking");
-  const all = form?.querySelector("[data-pick-all]");
-  if (!all) return;
+  const forAll = form?.querySelector("[data-pick-all]");
+  if (!forAll) return;
+  const all = forAll.querySelector("input");
   const AGAIN = 1000;
   const boxes = [...form.querySelectorAll("input[name=id]")];
   const [picked, everything] = [form.querySelector("#scope-picked"), form.querySelector("#scope-all")];
@@ -43,7 +44,7 @@
     count().catch(() => { asked = false; });
   };
 
-  all.hidden = false;
+  forAll.hidden = false;
   all.addEventListener("change", () => {
     for (const box of boxes) box.checked = all.checked;
     picked.checked = true;

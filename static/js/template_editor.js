@@ -46,6 +46,13 @@
     return copy;
   };
 
+  // what it made last stays to be seen until something can be made again, and is marked as what it is
+  const mark = (old) => {
+    const isThere = part("made-subject").textContent !== "" || !part("room").classList.contains("empty");
+    preview.classList.toggle("old", old && isThere);
+    part("old").hidden = !(old && isThere);
+  };
+
   const show = (made) => {
     part("faults").replaceChildren(...made.faults.map((one) => item("", one.field, one.message)));
     const undefinedOnes = made.undefined.map((name) => {
@@ -54,7 +61,8 @@
       return line;
     });
     part("names").replaceChildren(...undefinedOnes, ...made.unused.map((name) => item("unused", name, preview.dataset.unused)));
-    if (made.subject === null) return; // what it made last stays, until something can be made again
+    mark(made.subject === null);
+    if (made.subject === null) return;
     part("made-subject").textContent = made.subject;
     part("made-text").textContent = made.text;
     part("room").classList.toggle("empty", !made.frame);
@@ -76,6 +84,7 @@
     } catch (error) {
       if (error.name === "AbortError") return; // somebody typed on
       part("faults").replaceChildren(item("", "", preview.dataset.failed));
+      mark(true);
     }
     preview.removeAttribute("aria-busy");
   };

@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, expect
 
 from appliance.web.admin.messages import PAGE
-from tests.functional.browser import address, browser, sign_in, visit
+from tests.functional.browser import PHONE, address, browser, sign_in, visit
 from tests.functional.mail import post, wait_for_status
 from tests.functional.processes import Appliance
 from tests.functional.test_browser_messages import failed, fits
@@ -56,6 +56,53 @@ def test_a_message_takes_two_lines_of_the_list_however_much_there_is_to_say(
     expect(row.locator(".why")).to_have_attribute("title", re.compile("Sorry. Sorry."))
     assert fits(page)
     assert seen.complaints == []
+    context.close()
+
+
+@pytest.mark.parametrize("width", [1366, 1000, 390])
+def test_tags_are_seen_beside_a_subject_of_any_length_and_so_is_the_focus_on_them(
+    browser: Browser, shared: Appliance, shared_sink: SmtpSink, width: int
+) -> None:
+    subject = "Order 315 shipped: a subject that goes on and on for very long indeed"
+    post(shared, "tagged@example.com", subject=subject, tags=[f"tags-{width}", "a-rather-long-tag-of-many", "third"])
+    context = browser.new_context(viewport={"width": width, "height": 800})
+    seen = visit(context)
+    page = seen.page
+    sign_in(page, shared)
+
+    page.goto(f"{address(shared)}/messages?tag=tags-{width}")
+
+    cell = page.locator("tbody td.subject").first
+    room, link = cell.bounding_box(), cell.locator(".main").bounding_box()
+    assert room is not None
+    assert link is not None
+    assert link["width"] > 40
+    for tag in cell.locator(".tag").all():
+        box = tag.bounding_box()
+        assert box is not None
+        assert box["width"] > 30
+        assert room["x"] <= box["x"]
+        assert box["x"] + box["width"] <= room["x"] + room["width"] + 1
+        assert box["y"] + box["height"] <= room["y"] + room["height"] + 1
+    expect(cell.locator(".tag")).to_have_count(2)
+    expect(cell.get_by_text("+1")).to_have_attribute("title", "third")
+    assert seen.complaints == []
+    context.close()
+
+
+def test_on_a_phone_the_box_for_all_of_the_page_says_what_it_does(
+    browser: Browser, shared: Appliance, shared_sink: SmtpSink
+) -> None:
+    post(shared, "phone@example.com")
+    context = browser.new_context(viewport=PHONE)  # type: ignore[arg-type]
+    page = context.new_page()
+    sign_in(page, shared)
+
+    page.goto(f"{address(shared)}/messages")
+
+    words = page.get_by_text("Select all on this page").bounding_box()
+    assert words is not None
+    assert words["width"] > 100
     context.close()
 
 

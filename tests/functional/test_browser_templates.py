@@ -36,6 +36,34 @@ def test_an_untouched_form_has_no_faults(browser: Browser, shared: Appliance) ->
     context.close()
 
 
+def test_a_preview_from_before_an_error_says_so_until_there_is_a_new_one(browser: Browser, shared: Appliance) -> None:
+    context = browser.new_context()
+    seen = visit(context)
+    page = seen.page
+    sign_in(page, shared)
+    page.goto(f"{address(shared)}/templates/new")
+    old, words = page.locator("#preview.old"), page.get_by_text("as it was before the error")
+
+    page.locator("#html").fill("<p>{% if %}</p>")
+    expect(page.locator("#faults")).to_contain_text("needs a condition")
+    expect(words).to_be_hidden()  # there is none yet
+    page.locator("#html").fill("<p>one</p>")
+    page.locator("#subject").fill("One")
+    expect(page.frame_locator("#made-html").get_by_text("one")).to_be_visible()
+    expect(old).to_have_count(0)
+    page.locator("#html").fill("<p>{% if %}</p>")
+    expect(words).to_be_visible()
+    expect(old).to_have_count(1)
+    expect(page.locator("#faults")).to_contain_text("{% if … %} needs a condition")
+    page.locator("#html").fill("<p>two</p>")
+    expect(page.frame_locator("#made-html").get_by_text("two")).to_be_visible()
+    expect(words).to_be_hidden()
+    expect(old).to_have_count(0)
+
+    assert seen.complaints == []
+    context.close()
+
+
 @pytest.mark.parametrize("viewport", [DESK, PHONE], ids=["desk", "phone"])
 def test_from_writing_to_going_back(browser: Browser, shared: Appliance, viewport: dict[str, int]) -> None:
     slug = f"invoice-{viewport['width']}"
@@ -76,7 +104,7 @@ def test_from_writing_to_going_back(browser: Browser, shared: Appliance, viewpor
     assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
 
     page.get_by_role("link", name="Back to the template").click()
-    page.get_by_role("button", name="Go back to it").click()
+    page.get_by_role("button", name="Go back to this version").click()
     page.get_by_role("button", name="Go back to version 1").click()
     expect(page.get_by_text("as version 3")).to_be_visible()
     expect(page.frame_locator("iframe.mail").get_by_role("heading", name="Hello Ann")).to_be_visible()

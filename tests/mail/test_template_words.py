@@ -53,6 +53,42 @@ def test_no_fault_of_the_compiler_is_left_in_english(source: str) -> None:
     assert said.startswith(f"«Line {fault.line}: " if fault.line else "«")
 
 
+COMMON = {
+    "{% if %}x{% endif %}": "{% if … %} needs a condition",
+    "{% if a == %}x{% endif %}": "{% if … %} needs a condition",
+    "{% for x in %}{% endfor %}": "{% for … in … %} a list",
+    "{{ }}": "something is missing before }}",
+    "{{ a + }}": "something is missing before }}",
+    "{{ first name }}": "'name' does not belong there: a name has no spaces",
+    "{% if a = b %}x{% endif %}": "write two of them: {% if a == b %}",
+    "{% if a b %}x{% endif %}": "'b' does not belong there: end with %} before it",
+    "{% for x of y %}{% endfor %}": "write {% for item in items %}",
+    "{{ a | }}": "after | comes the name of a filter",
+    "{{ a": "{{ has no end: write }} after it",
+    "{% if a": "{% has no end: write %} after it",
+    "{{ a }": "a single } does not belong there",
+    "{{ “a” }}": "'“' does not belong there",
+    "{% if a %}x": "{% if … %} is not closed: write {% endif %} where it ends",
+    "{% for x in y %}x": "{% for … %} is not closed: write {% endfor %} where it ends",
+    "{% if a %}x{% end %}": "{% end %} does not fit there: {% if … %} is open, and ends with {% endif %}",
+    "{% for x in y %}{% endif %}": "{% for … %} is open, and ends with {% endfor %}",
+    "{% for x in y %}{% elif a %}{% endfor %}": "{% elif %} does not fit there: {% for … %} is open",
+    "{% endif %}": "{% endif %} stands alone",
+    "{% iff a %}x{% endif %}": "there is no tag 'iff'; there are: if, elif, ",
+    "{% if a %}{% elseif b %}{% endif %}": "there is no tag 'elseif'; there are: if, elif, ",
+}
+
+
+@pytest.mark.parametrize(("source", "remedy"), COMMON.items(), ids=lambda text: text[:30])
+def test_of_a_common_mistake_it_is_said_what_to_write_and_in_which_line(source: str, remedy: str) -> None:
+    with pytest.raises(InvalidTemplate) as raised:
+        compile_template(Source("Hello", f"one\n{source}"))
+    [fault] = raised.value.faults
+
+    assert remedy in fault.reason
+    assert str(fault).startswith("Line 2: ")
+
+
 @pytest.mark.parametrize("source", UNFIT)
 def test_no_fault_of_a_rendering_is_left_in_english(source: str) -> None:
     with marked(), pytest.raises(RenderingFailed) as raised:

@@ -128,6 +128,29 @@ def test_what_is_wrong_is_named(templates: Templates, rendering: TemplateRenderi
 
     assert wrong(rendering, command("nothing")) == {"template": "not_found"}
     assert wrong(rendering, command(number=7, locale="klingon")) == {"locale": "invalid"}
+
+
+@pytest.mark.parametrize("locale", ["zh-TW-1996", "ZH-cmn-hant", "zh-x-private"])
+def test_tag_of_more_than_a_region_falls_back_too(
+    templates: Templates, rendering: TemplateRendering, locale: str
+) -> None:
+    templates.create("invoice", template_form(locales={"zh": Source("zh", text="x")}), author="alice")
+
+    filled = rendering.fill(command(number=7, locale=locale))
+
+    assert filled.used is not None
+    assert (filled.subject, filled.used.locale) == ("zh", "zh")
+
+
+def test_languages_that_end_at_the_same_source_share_what_was_compiled(
+    templates: Templates, rendering: TemplateRendering
+) -> None:
+    templates.create("invoice", template_form(locales={"zh": Source("zh", text="x")}), author="alice")
+
+    for number in range(5):
+        rendering.fill(command(number=7, locale=f"zh-x-{number}"))
+
+    assert len({id(one) for one in rendering._cache.values()}) == 1
     assert wrong(rendering, command()) == {"variables.number": "required"}
     assert wrong(rendering, command(number="7", nmae="Ann")) == {
         "variables.nmae": "unknown_field",
@@ -162,7 +185,7 @@ def test_rendered_message_is_within_the_limits_of_messages(templates: Templates,
         attachments=(StoredFile("a", "text/plain", 1024 * 1024, "ab" * 32),),
     )
 
-    assert wrong(rendering, large) == {"html": "too_large"}
+    assert wrong(rendering, large) == {"attachments": "too_large"}
 
 
 def test_preview_takes_examples_or_what_is_given(templates: Templates, rendering: TemplateRendering) -> None:
@@ -185,3 +208,20 @@ def test_preview_shows_any_version(templates: Templates, rendering: TemplateRend
         rendering.preview("invoice", number=9)
     with pytest.raises(NotFound):
         rendering.preview("nothing")
+
+
+def test_long_html_is_finished_off_the_event_loop(
+    templates: Templates, rendering: TemplateRendering, compilations: list[int]
+) -> None:
+    templates.create(
+        "invoice",
+        template_form(html="{% for i in range(number) %}<p>{{ i }}</p>{% endfor %}", text=None),
+        author="alice",
+    )
+    rendering.preview("invoice", {"number": 1, "name": "Ann"})
+    compilations.clear()
+
+    rendering.preview("invoice", {"number": 1, "name": "Ann"})
+    rendering.preview("invoice", {"number": 900, "name": "Ann"})
+
+    assert compilations == [1]

@@ -6,8 +6,9 @@ from typing import Any
 
 from flask import Blueprint, Response, g, redirect, render_template, request, url_for
 
-from appliance.db.models import KeptMail
-from appliance.db.models.sender_account import TransportKind
+from appliance.clock import local_date
+from appliance.db.models import KeptMail, SenderAccount
+from appliance.db.models.sender_account import AccountState, TransportKind
 from appliance.db.queries import accounts, mailbox
 from appliance.errors import InvalidInput, NotFound, WrongState
 from appliance.services import mail_reading
@@ -42,8 +43,7 @@ def empty() -> Any:
 @blueprint.get("/<mail_id>")
 def show(mail_id: str) -> str:
     mail = _mail(mail_id)
-    with web().read() as session:
-        senders = [one for one in accounts.by_priority(session) if one.transport == TransportKind.SMTP]
+    senders = _senders()
     return render_template(
         "mail.html",
         mail=mail,
@@ -51,6 +51,7 @@ def show(mail_id: str) -> str:
         source=mail.data[:SOURCE_SHOWN].decode("utf-8", "replace"),
         source_cut=mail.size > SOURCE_SHOWN,
         senders=senders,
+        preferred=next((one.id for one, state in senders if state == AccountState.READY), None),
         once=secrets.token_urlsafe(16),
     )
 
@@ -113,6 +114,15 @@ def _mail(mail_id: str) -> KeptMail:
     if mail is None:
         raise NotFound("mail", mail_id)
     return mail
+
+
+def _senders() -> list[tuple[SenderAccount, AccountState]]:
+    """Those that send to a server, and how each stands."""
+    now = web().clock()
+    today = local_date(now, web().zone)
+    with web().read() as session:
+        found = [one for one in accounts.by_priority(session) if one.transport == TransportKind.SMTP]
+    return [(one, one.state(now, today)) for one in found]
 
 
 def _read(mail: KeptMail) -> ReadMail:

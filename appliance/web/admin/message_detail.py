@@ -14,7 +14,7 @@ from appliance.db.queries.audit import AuditFilters
 from appliance.db.queries.messages import Detail
 from appliance.services.explanation import explain
 from appliance.web import flower_proxy
-from appliance.web.admin import message_parts
+from appliance.web.admin import message_parts, message_ways
 from appliance.web.api.representations import PRIORITIES, scene
 from appliance.web.context import web
 
@@ -60,6 +60,7 @@ def detail_page(message_id: str) -> str:
         key=key,
         now=web().clock(),
         explanation=explain(scene(detail)),
+        ways=message_ways.ways(detail),
         accounts={account.id: account for account in detail.accounts},
         priorities=PRIORITIES,
         tasks=_tasks(detail.attempts),

@@ -22,6 +22,7 @@ blueprint = Blueprint("messages", __name__, url_prefix="/messages")
 
 PAGE = 50
 MOST_OFFERED = 200  # templates and keys in a list to choose from
+TAGS_SHOWN = 2  # in a line of the list, beside the subject
 
 blueprint.add_url_rule("/export.csv", view_func=message_export.export)
 blueprint.add_url_rule("/count", view_func=message_bulk.total)
@@ -54,6 +55,7 @@ def index() -> Any:
         tried=tried,
         keys=keys,
         templates=offered,
+        tags_shown=TAGS_SHOWN,
         states=[str(status) for status in MessageStatus],
         reasons=[str(reason) for reason in Reason],
         actions=[str(action) for action in (SetAction.RETRY, SetAction.RELEASE, SetAction.CANCEL, SetAction.DELETE)],

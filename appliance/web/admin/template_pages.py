@@ -1,5 +1,6 @@
 """/templates: see them with sample data, see what changed, go back, send a test; and their editor."""
 
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
@@ -76,7 +77,7 @@ def test(slug: str) -> Any:
 def diff(slug: str) -> str:
     template, old = read(slug, request.args.get("from", type=int))
     _, new = read(slug, request.args.get("to", type=int))
-    parts = template_diff.side_by_side(old, new)
+    parts = web().run_native(partial(template_diff.side_by_side, old, new))
     return render_template("template_diff.html", template=template, old=old, new=new, parts=parts)
 
 

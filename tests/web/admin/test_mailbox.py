@@ -157,10 +157,27 @@ def test_a_mail_is_released_through_a_real_account(
         alice, f"/mailbox/{mail_id}/release", {"account": account, "once": "1"}, form_at=f"/mailbox/{mail_id}"
     )
 
-    assert f'<option value="{account}">' in page
+    assert f'<option value="{account}" selected>' in page
     released = alice.get(answer.headers["Location"]).text
     assert "The mail goes to its recipients as this new message" in released
     assert rfc_message_id.strip("<>") in released
+
+
+def test_a_release_offers_first_what_can_send_and_says_how_each_account_stands(
+    alice: FlaskClient, keep: Keep, core: Core, sink: SmtpSink
+) -> None:
+    mail_id = keep(mail())
+    paused = core.services.sender_accounts.create(account_form(sink, name="Old relay", priority=10))
+    core.services.sender_accounts.pause(paused)
+    full = core.services.sender_accounts.create(account_form(sink, name="Newsletter", priority=5, daily_limit=0))
+    ready = core.services.sender_accounts.create(account_form(sink))
+
+    offered = alice.get(f"/mailbox/{mail_id}").text.partition('name="account"')[2].partition("</select>")[0]
+
+    assert f'<option value="{ready}" selected>Shop (shop@example.com) · Ready</option>' in offered
+    assert f'<option value="{paused}">Old relay (shop@example.com) · Paused</option>' in offered
+    assert f'<option value="{full}">Newsletter (shop@example.com) · Daily limit reached</option>' in offered
+    assert offered.count("selected") == 1
 
 
 def test_a_mail_whose_message_is_no_longer_kept_is_released_as_well(

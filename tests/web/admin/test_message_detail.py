@@ -17,6 +17,7 @@ from appliance.db.models.message_sets import SetAction
 from appliance.db.models.suppression import SuppressionSource
 from appliance.db.queries import messages
 from appliance.db.queries.message_filters import Filters
+from appliance.mail.transport import Stage
 from appliance.services import audit
 from appliance.services.audit import Actor, ActorKind
 from appliance.services.bulk import BulkRequest
@@ -35,6 +36,10 @@ def tried(core: Core, message_id: str, **fields: object) -> None:
 
 def timeline(page: str) -> str:
     return page.partition('<ol class="timeline">')[2].partition("</ol>")[0]
+
+
+def recipients(page: str) -> str:
+    return page.partition('id="recipients-title"')[2].partition("</section>")[0]
 
 
 def test_attempts_and_what_people_did_stand_in_their_order(
@@ -167,14 +172,55 @@ def test_without_flower_nothing_leads_there(app: Flask, alice: FlaskClient, subm
     assert "/flower/task/" not in alice.get(f"/messages/{message_id}").text
 
 
-def test_a_held_message_is_released(alice: FlaskClient, submit_message: Submit, core: Core) -> None:
+def test_a_held_message_is_released_before_all_and_a_retry_says_what_is_different(
+    alice: FlaskClient, submit_message: Submit, core: Core
+) -> None:
     message_id = submit_message()
     set_state(core, message_id, status="held", reason="kept_back", due_at=None)
 
+    page = alice.get(f"/messages/{message_id}").text
     answer = submit(alice, f"/messages/{message_id}/release", {}, form_at=f"/messages/{message_id}")
 
+    asked = re.findall(r'<summary class="btn (btn-\w+)" role="button">(\w+)<', page)
+    assert asked[:2] == [("btn-primary", "Release"), ("btn-plain", "Retry")]
+    assert "Unlike a release, that begins anew" in page
     assert "The message is released." in alice.get(answer.headers["Location"]).text
     assert state_of(core, message_id) == "queued"
+
+
+def test_a_message_that_ended_without_a_server_says_so(alice: FlaskClient, submit_message: Submit, core: Core) -> None:
+    waiting = submit_message()
+    set_state(core, waiting, status="held", reason="kept_back", due_at=None)
+    core.services.suppressions.add("ann@example.com", source=SuppressionSource.MANUAL)
+    ended = submit_message()
+
+    assert "No server has been asked yet." in timeline(alice.get(f"/messages/{waiting}").text)
+    assert "No server was asked." in timeline(alice.get(f"/messages/{ended}").text)
+
+
+def test_an_answer_from_before_a_retry_is_none_to_a_recipient_who_waits_again(
+    alice: FlaskClient, submit_message: Submit, core: Core
+) -> None:
+    core.services.suppressions.add("ann@example.com", "left us", source=SuppressionSource.MANUAL)
+    message_id = submit_message()
+    assert "left us" in recipients(alice.get(f"/messages/{message_id}").text)
+
+    submit(alice, f"/messages/{message_id}/retry", {}, form_at=f"/messages/{message_id}")
+
+    told = recipients(alice.get(f"/messages/{message_id}").text)
+    assert "Not yet" in told
+    assert "left us" not in told
+
+
+def test_how_far_an_attempt_got_is_told_in_words(alice: FlaskClient, submit_message: Submit, core: Core) -> None:
+    message_id = submit_message()
+    for stage in Stage:
+        tried(core, message_id, stage=stage, outcome="deferred")
+
+    told = timeline(alice.get(f"/messages/{message_id}").text)
+
+    assert "at the recipients (RCPT)" in told
+    assert not [stage for stage in Stage if f"at {stage}" in told]
 
 
 def test_a_finished_message_is_deleted_with_all_that_is_known_of_it(

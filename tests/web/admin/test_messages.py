@@ -13,6 +13,7 @@ from appliance.db.models import DeliveryAttempt, Message, MessageAttachment
 from appliance.db.queries import message_search, messages
 from appliance.services.intake import Address
 from appliance.web.admin.messages import PAGE
+from tests.factories import account_form
 from tests.web.admin.conftest import Submit
 from tests.web.conftest import submit
 
@@ -101,6 +102,7 @@ def test_page_on_which_nothing_fits_leads_on_where_there_is_more(
 
 
 def test_a_message_explains_itself(alice: FlaskClient, submit_message: Submit, core: Core) -> None:
+    core.services.sender_accounts.pause(core.services.sender_accounts.create(account_form()))
     message_id = submit_message()
     set_state(core, message_id, status="held", reason="paused")
 
