@@ -21,7 +21,7 @@ from appliance.config.data_dir import DataDirectory
 from appliance.config.settings import Settings
 from appliance.config.vault import Vault
 from appliance.db.database import Database
-from appliance.db.migrations import migrate
+from appliance.db.migrations import Copies, migrate
 from appliance.db.types import new_id
 from appliance.errors import StartupError
 from appliance.services import webhook_fanout
@@ -29,6 +29,7 @@ from appliance.services.api_keys import ApiKeys
 from appliance.services.attachment_files import AttachmentFiles
 from appliance.services.clock_changes import ClockChanges
 from appliance.services.container import Services
+from appliance.services.copy_pause import pause_copy
 from appliance.services.event_log import EventLog
 from appliance.services.in_flight import InFlight
 from appliance.services.outbox import Outbox
@@ -89,7 +90,7 @@ def prepared_data_directory(settings: Settings) -> DataDirectory:
 def open_database(settings: Settings) -> Database:
     """Migrated and ready for reads and writes. Raises StartupError."""
     database = Database(settings.database_url, settings.database, WRITE_POOL.apply)
-    migrate(database.engine, settings.data_dir / "backups")
+    migrate(database.engine, Copies(settings.data_dir / "backups", pause_copy))
     database.start()
     return database
 

@@ -45,6 +45,9 @@ class AlertSettings(Section):
     )
     failure_messages: PositiveInt = Field(20, description="With fewer messages than this the failures are no alert.")
     queue_minutes: Count = Field(15, description="A message that is due has waited this long; 0: no alert.")
+    webhook_minutes: Count = Field(
+        30, description="A webhook endpoint has accepted nothing for this long, or was paused for it; 0: no alert."
+    )
     disk_free_mb: Count = Field(
         1000, description="The disk of the data directory has less free space than this; 0: no alert."
     )

@@ -54,7 +54,7 @@ class ApplianceSettings(Section):
 
 class WebSettings(Section):
     host: Text = Field("127.0.0.1", description="The address that the pages and the API listen on; 0.0.0.0 for all.")
-    port: Port = Field(8080, description="Their port; 0 takes a free one.")
+    port: Port = Field(8080, description="The port of the pages and the API; 0 takes a free one.")
     threads: PositiveInt = Field(32, description="How many requests are served at once.")
     max_request_mb: PositiveInt = Field(30, description="A request with a larger body is refused with 413.")
     trusted_proxies: Addresses = Field(
@@ -62,20 +62,20 @@ class WebSettings(Section):
     )
     session_hours: Hours = Field(12, description="A browser is signed out this long after its sign-in, used or not.")
     session_idle_minutes: PositiveInt = Field(
-        120, description="It is signed out earlier if it asks for nothing so long."
+        120, description="A browser is signed out earlier if it asks for nothing so long."
     )
 
 
 class FlowerSettings(Section):
     enabled: Switch = Field(True, description="Whether Flower, the monitor of the worker, runs.")
     host: Text = Field("127.0.0.1", description="The address that Flower listens on.")
-    port: Port = Field(5555, description="Its port; 0 takes a free one.")
-    user: Text = Field("admin", description="The user of its basic authentication.")
+    port: Port = Field(5555, description="The port of Flower; 0 takes a free one.")
+    user: Text = Field("admin", description="The user that Flower asks for (basic authentication).")
     password: Secret = Field(
         SecretStr(""),
-        description="The password; empty: one is generated into the data directory (secrets/flower_password).",
+        description="The password of that user; empty: one is generated into the data directory (secrets/flower_password).",
     )
-    max_tasks: PositiveInt = Field(2000, description="How many tasks it remembers; each takes some 5 KB of memory.")
+    max_tasks: PositiveInt = Field(2000, description="How many tasks Flower remembers; each takes some 5 KB of memory.")
 
 
 class DatabaseSettings(Section):
@@ -106,7 +106,7 @@ class DispatcherSettings(Section):
     poll_seconds: Seconds = Field(1, description="How often the outbox is looked at when nothing woke the dispatcher.")
     min_slots: PositiveInt = Field(4, description="Batches in delivery at once while SMTP servers answer fast.")
     max_slots: PositiveInt = Field(
-        20, description="Batches in delivery at once when they answer slowly: connections open at once."
+        20, description="Batches in delivery at once when SMTP servers answer slowly: connections open at once."
     )
     high_priority_slots: PositiveInt = Field(4, description="Further slots that only high priority messages use.")
     batch_size: PositiveInt = Field(50, description="Messages that one task sends over one connection, at most.")
@@ -193,9 +193,9 @@ class RetentionSettings(Section):
         description="A message that has ended goes this many days later, with all that is known of it; 0: never. "
         "Mail that was not sent yet stays however old it is, and statistics stay as well.",
     )
-    body_days: Count = Field(30, description="Its text and HTML go after this many days; 0: with the message.")
-    attachment_days: Count = Field(30, description="Its attachments go after this many days; 0: with the message.")
-    attempt_days: Count = Field(30, description="What servers said at each attempt goes so; 0: with the message.")
+    body_days: Count = Field(30, description="Text and HTML go after so many days; 0: with their message.")
+    attachment_days: Count = Field(30, description="Attachments go after so many days; 0: with their message.")
+    attempt_days: Count = Field(30, description="What servers said goes after so many days; 0: with its message.")
     failed_days: Count = Field(
         90,
         description="A message that not everybody has got is kept whole for at least this long, to be retried; 0: for ever.",

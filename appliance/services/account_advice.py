@@ -17,10 +17,6 @@ def advice(reason: str) -> str:
     return say() if say is not None else ""
 
 
-def _name() -> str:
-    return gettext("No server is known by that name: check how it is spelt.")
-
-
 def _reach() -> str:
     return gettext(
         "The server cannot be reached. Check its name and port, and whether this network lets mail out: many block "
@@ -52,7 +48,6 @@ def _recipient() -> str:
 
 
 _ADVICE: Mapping[str, Callable[[], str]] = {
-    smtp_words.UNKNOWN_NAME: _name,
     **dict.fromkeys((smtp_words.NO_ANSWER, smtp_words.NO_CONNECTION), _reach),
     smtp_words.NOT_TRUSTED: _certificate,
     **dict.fromkeys((smtp_words.STARTTLS_REFUSED, smtp_words.NO_COMMON_TLS, smtp_words.HANDSHAKE_FAILED), _encryption),

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
@@ -14,14 +15,16 @@ from appliance.db.database import Database
 from appliance.db.models import SenderAccount
 from appliance.db.models.alert import AlertKind
 from appliance.db.models.rollup import Unit
-from appliance.db.queries import accounts, alerts, box, statistics
+from appliance.db.queries import accounts, alerts, box, statistics, webhooks
 from appliance.db.queries.periods import Span
 from appliance.db.queries.statistics import Group
 from appliance.services.alert_mail import AlertMail
 from appliance.services.backups import BackupRun
 from appliance.services.capacity import MEGABYTE
 from appliance.services.component_watch import ComponentWatch
+from appliance.services.routing import ABLE, taking_turns
 from appliance.services.server_certificates import ServerCertificates
+from appliance.services.webhook_endpoints import BY_HAND
 
 HALF = 0.5
 ROOM_AGAIN = 1.25  # times the floor: only then is the disk well again
@@ -73,11 +76,17 @@ class Conditions:
         """Raises StorageUnavailable."""
         with self._database.read() as session:
             senders = accounts.by_priority(session)
-            shared = [*self._accounts(senders, now), *self._failures(session, now), *self._queue(session, now)]
+            works = box.pause(session) is None
+            shared = [
+                *self._accounts(session, senders, now),
+                *self._failures(session, now),
+                *(self._queue(session, now) if works else ()),
+                *self._endpoints(session, now, works=works),
+            ]
         of_this_box = [*self._disk(), *self._backup(), *self._unsteady(now), *self._unheard()]
         return [*shared, *self._expiring(senders, now), *of_this_box]
 
-    def _accounts(self, senders: Sequence[SenderAccount], now: datetime) -> Iterator[Seen]:
+    def _accounts(self, session: Session, senders: Sequence[SenderAccount], now: datetime) -> Iterator[Seen]:
         today = local_date(now, self._zone)
         for one in senders:
             if not one.active:
@@ -87,8 +96,11 @@ class Conditions:
                 yield Seen(AlertKind.ACCOUNT_BROKEN, one.id, named | {"error": one.last_error})
             left = one.remaining(today)
             if left is not None and one.daily_limit and left <= one.daily_limit * LIMIT_AGAIN:
-                until = next_midnight(now, self._zone).isoformat()
-                facts = named | {"limit": one.daily_limit, "until": until}
+                until = next_midnight(now, self._zone)
+                waits = not _covered(one, senders, now, today) or alerts.waits_for_limit(
+                    session, one.id, now=now, until=until
+                )
+                facts = named | {"limit": one.daily_limit, "until": until.isoformat(), "waits": waits}
                 yield Seen(AlertKind.ACCOUNT_EXHAUSTED, one.id, facts, bad=left == 0)
 
     def _failures(self, session: Session, now: datetime) -> Iterator[Seen]:
@@ -104,15 +116,27 @@ class Conditions:
             yield Seen(AlertKind.FAILURE_RATE, "", facts, bad=percent >= self._settings.failure_percent)
 
     def _queue(self, session: Session, now: datetime) -> Iterator[Seen]:
-        """While a person has paused the box, nothing is expected to go."""
         limit = self._settings.queue_minutes * 60
         oldest = alerts.oldest_due(session, now=now) if limit else None
-        if oldest is None or box.pause(session) is not None:
+        if oldest is None:
             return
         seconds = (now - oldest[1]).total_seconds()
         if seconds >= limit * HALF:
             facts = {"message": oldest[0], "seconds": round(seconds)}
             yield Seen(AlertKind.QUEUE_AGE, "", facts, bad=seconds >= limit)
+
+    def _endpoints(self, session: Session, now: datetime, *, works: bool) -> Iterator[Seen]:
+        """Of the URL only the host: the rest is often as good as a password. `works`: whether they are sent to."""
+        limit = timedelta(minutes=self._settings.webhook_minutes)
+        for one in webhooks.troubled(session) if limit else ():
+            facts = {"host": urlsplit(one.url).hostname, "paused": not one.active}
+            if not one.active:
+                if one.paused_reason != BY_HAND:
+                    since = (one.paused_at or now).isoformat()
+                    yield Seen(AlertKind.WEBHOOK, one.id, facts | {"since": since, "error": one.paused_reason})
+            elif works and one.failing_since is not None:
+                facts |= {"since": one.failing_since.isoformat(), "error": one.last_error}
+                yield Seen(AlertKind.WEBHOOK, one.id, facts, bad=now - one.failing_since >= limit)
 
     def _expiring(self, senders: Sequence[SenderAccount], now: datetime) -> Iterator[Seen]:
         if not self._settings.certificate_days:
@@ -134,6 +158,9 @@ class Conditions:
         last = self._last_backup()
         if last is not None and last.error:
             yield Seen(AlertKind.BACKUP, "", {"error": last.error, "at": last.at.isoformat()}, here=True)
+        if last is not None and last.missing_for_waiting:
+            facts = {"missing": last.missing_for_waiting, "at": last.at.isoformat()}
+            yield Seen(AlertKind.BACKUP_INCOMPLETE, "", facts, here=True)
 
     def _unheard(self) -> Iterator[Seen]:
         for one in self._mail.unheard():
@@ -144,3 +171,8 @@ class Conditions:
         for one in self.components.look(now):
             facts = {"name": one.name, "restarts": one.restarts, "error": one.error}
             yield Seen(AlertKind.COMPONENT, one.name, facts, bad=one.bad, here=True)
+
+
+def _covered(full: SenderAccount, senders: Sequence[SenderAccount], now: datetime, today: str) -> bool:
+    """Whether another account takes what may go through any."""
+    return any(one.id != full.id and one.state(now, today) in ABLE for one in taking_turns(senders))

@@ -183,7 +183,7 @@ class AlertNews:
         if one.news == News.CLEARED:
             return f"Over: {alert_words.title(one.kind)}. It was so since {since}: {said}"
         still = f" It has been so since {since}." if one.news == News.REMINDER else ""
-        return f"{said}{still} {alert_words.remedy(one.kind)}"
+        return f"{said}{still} {alert_words.remedy(one.kind, one.facts)}"
 
     def _note(self, one: Alert, told: Told) -> None:
         now = self._clock()

@@ -17,27 +17,46 @@ def sentence(kind: str, facts: Facts, zone: ZoneInfo) -> str:
     return _SENTENCES[AlertKind(kind)](facts, zone)
 
 
-def remedy(kind: str) -> str:
+def is_mild(kind: str, facts: Facts) -> bool:
+    """Whether nothing suffers by it yet."""
+    return kind == AlertKind.ACCOUNT_EXHAUSTED and not facts.get("waits", True)
+
+
+def remedy(kind: str, facts: Facts) -> str:
     """What a person can do."""
-    match AlertKind(kind):
-        case AlertKind.ACCOUNT_BROKEN:
-            return gettext("Test the sender account, and correct its server or password.")
-        case AlertKind.ACCOUNT_EXHAUSTED:
-            return gettext("Raise its limit or add another sender account; until then what it would send waits.")
-        case AlertKind.FAILURE_RATE:
-            return gettext("Look at the messages that failed: their servers said why.")
-        case AlertKind.QUEUE_AGE:
-            return gettext("Look at the message: it says what it waits for.")
-        case AlertKind.DISK:
-            return gettext("Make room on it, or let mail go earlier in [retention]. Without room new mail is refused.")
-        case AlertKind.COMPONENT:
-            return gettext("Look at the log. If it goes on, restart the appliance.")
-        case AlertKind.BACKUP:
-            return gettext("Mend what it says, then make one by hand.")
-        case AlertKind.CERTIFICATE:
-            return gettext("Tell whoever runs that server. When it has expired, nothing is sent through it any more.")
-        case AlertKind.UNHEARD:
-            return gettext("Take it off the suppressions if it is right, or correct [alerts] email, and send a test.")
+    return {
+        AlertKind.ACCOUNT_BROKEN: gettext("Test the sender account, and correct its server or password."),
+        AlertKind.ACCOUNT_EXHAUSTED: _for_a_full_account(facts),
+        AlertKind.FAILURE_RATE: gettext("Look at the messages that failed: their servers said why."),
+        AlertKind.QUEUE_AGE: gettext("Look at the message: it says what it waits for."),
+        AlertKind.DISK: gettext(
+            "Make room on it, or let mail go earlier in [retention]. Without room new mail is refused."
+        ),
+        AlertKind.COMPONENT: gettext("Look at the log. If it goes on, restart the appliance."),
+        AlertKind.BACKUP: gettext("Mend what it says, then make one by hand."),
+        AlertKind.BACKUP_INCOMPLETE: gettext(
+            "Look for the files in an older backup, or cancel the messages; then make one by hand."
+        ),
+        AlertKind.CERTIFICATE: gettext(
+            "Tell whoever runs that server. When it has expired, nothing is sent through it any more."
+        ),
+        AlertKind.UNHEARD: gettext(
+            "Take it off the suppressions if it is right, or correct [alerts] email, and send a test."
+        ),
+        AlertKind.WEBHOOK: _for_an_endpoint(facts),
+    }[AlertKind(kind)]
+
+
+def _for_a_full_account(facts: Facts) -> str:
+    if is_mild(AlertKind.ACCOUNT_EXHAUSTED, facts):
+        return gettext("Other sender accounts take over until then. Raise its limit if it should send more.")
+    return gettext("Raise its limit or add another sender account; until then what it would send waits.")
+
+
+def _for_an_endpoint(facts: Facts) -> str:
+    if facts.get("paused"):
+        return gettext("Mend the program at that address, then resume the endpoint: what waits is sent then.")
+    return gettext("Mend the program at that address. What waits is tried for a day; then the endpoint is paused.")
 
 
 def title(kind: str) -> str:
@@ -49,8 +68,10 @@ def title(kind: str) -> str:
         AlertKind.DISK: gettext("Disk nearly full"),
         AlertKind.COMPONENT: gettext("A component does not stay up"),
         AlertKind.BACKUP: gettext("No backup was made"),
+        AlertKind.BACKUP_INCOMPLETE: gettext("The backup lacks attachments"),
         AlertKind.CERTIFICATE: gettext("A certificate expires"),
         AlertKind.UNHEARD: gettext("Alerts do not reach somebody"),
+        AlertKind.WEBHOOK: gettext("A webhook endpoint fails"),
     }[AlertKind(kind)]
 
 
@@ -111,6 +132,17 @@ def _backup(facts: Facts, zone: ZoneInfo) -> str:
     return gettext("The backup of %(at)s failed: %(error)s", at=at, error=kept_words.say(facts["error"]))
 
 
+def _backup_incomplete(facts: Facts, zone: ZoneInfo) -> str:
+    return ngettext(
+        "The backup of %(at)s lacks a file of an attachment that messages need which are not sent yet: it is gone from "
+        "the disk.",
+        "The backup of %(at)s lacks %(num)s files of attachments that messages need which are not sent yet: they are "
+        "gone from the disk.",
+        facts["missing"],
+        at=_moment(facts["at"], zone),
+    )
+
+
 def _certificate(facts: Facts, zone: ZoneInfo) -> str:
     until = _moment(facts["until"], zone)
     return gettext("The certificate of %(server)s is valid until %(until)s only.", server=facts["server"], until=until)
@@ -121,6 +153,16 @@ def _unheard(facts: Facts, _zone: ZoneInfo) -> str:
     return gettext("E-mails of alerts do not reach %(address)s (%(why)s).", address=facts["address"], why=why)
 
 
+def _webhook(facts: Facts, zone: ZoneInfo) -> str:
+    known = {"host": facts["host"], "since": _moment(facts["since"], zone)}
+    said = (
+        gettext("The webhook endpoint at %(host)s was paused by itself at %(since)s.", **known)
+        if facts["paused"]
+        else gettext("The webhook endpoint at %(host)s has accepted nothing since %(since)s.", **known)
+    )
+    return f"{said} {kept_words.say(facts['error'])}".strip()
+
+
 _SENTENCES: Mapping[AlertKind, Callable[[Facts, ZoneInfo], str]] = {
     AlertKind.ACCOUNT_BROKEN: _account_broken,
     AlertKind.ACCOUNT_EXHAUSTED: _account_exhausted,
@@ -129,8 +171,10 @@ _SENTENCES: Mapping[AlertKind, Callable[[Facts, ZoneInfo], str]] = {
     AlertKind.DISK: _disk,
     AlertKind.COMPONENT: _component,
     AlertKind.BACKUP: _backup,
+    AlertKind.BACKUP_INCOMPLETE: _backup_incomplete,
     AlertKind.CERTIFICATE: _certificate,
     AlertKind.UNHEARD: _unheard,
+    AlertKind.WEBHOOK: _webhook,
 }
 
 

@@ -53,6 +53,8 @@ class OpenAlert:
     told_at: datetime | None = None
     trouble: str = ""
     """Why nobody could be told of it, or not in every way."""
+    mild: bool = False
+    """Nothing suffers by it yet."""
 
 
 class Alerts:
@@ -139,9 +141,10 @@ class Alerts:
             alert.raised_at,
             facts,
             sentence,
-            alert_words.remedy(alert.kind),
+            alert_words.remedy(alert.kind, facts),
             alert.told_at,
             alert.trouble,
+            mild=alert_words.is_mild(alert.kind, facts),
         )
 
     def _key(self, seen: Seen) -> Key:

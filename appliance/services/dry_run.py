@@ -15,21 +15,23 @@ from appliance.db.models.recipient import RecipientKind, RecipientStatus
 from appliance.db.queries import box, outbox, suppressions
 from appliance.db.queries.box import Pause
 from appliance.db.queries.outgoing import OutgoingAttachment, OutgoingMessage, OutgoingRecipient
+from appliance.db.queries.suppressions import Listed
 from appliance.language import gettext
 from appliance.services import admission, allowance, storing
 from appliance.services.composition import CannotCompose, Composition, FileSource, RunNative
 from appliance.services.explanation import Scene, explain
 from appliance.services.key_limits import NO_LIMITS, KeyLimits
-from appliance.services.routing import Obstacle, Routing
+from appliance.services.routing import Obstacle, Routing, taking_turns
 from appliance.services.storing import NewMessage
 from appliance.services.submit_message import SubmitMessage
 
 
 @dataclass(frozen=True, slots=True)
 class DryRunResult:
-    """`account`: whose name the message is written with; it would go out through it unless `status` says otherwise.
+    """`account`: the one that it would go out through, at once or when it is time; None while none would take it.
 
-    `raw` is None when there is no account to write it with, or when it cannot be written, which `explanation` says.
+    `raw` is then written in the name of the one that comes first. It is None when there is none, or when the message
+    cannot be written, which `explanation` says.
     """
 
     status: MessageStatus
@@ -71,22 +73,26 @@ class DryRun:
         message = storing.named(command, self._hostname)
         with self._database.read() as session:
             _admit(session, command, limits, now)
-            recipients = _recipients(session, command, now)
+            listed = _listed(session, command, now)
             accounts = {account.id: account for account in outbox.accounts(session)}
             pause = box.pause(session)
         routing = Routing(
             accounts.values(), now=now, today=local_date(now, self._zone), midnight=next_midnight(now, self._zone)
         )
+        recipients = _recipients(command, listed)
         account = routing.pick(choice)
-        outcome = _outcome(command, recipients, None if account else routing.obstacle(choice), now)
+        obstacle = None if account else routing.obstacle(choice)
+        outcome = _outcome(command, recipients, obstacle, now)
         outcome.allowed_accounts = limits.choice
         writer = account or _most_likely(accounts, choice)
+        taker = None if obstacle and obstacle.reason == Reason.PAUSED else writer
         raw, trouble = self._written(message, recipients, writer, contents)
         if trouble:
             outcome = Message(status=MessageStatus.FAILED, reason=Reason.INVALID, detail=trouble)
-        explanation = _explanation(outcome, recipients, accounts, account, now, self._zone, pause)
+        those = [Recipient(email=one.email, status=one.status, reply_text=_why(one, listed)) for one in recipients]
+        explanation = _explanation(outcome, those, accounts, account, now, self._zone, pause)
         status = MessageStatus(outcome.status)
-        return DryRunResult(status, outcome.reason, outcome.due_at, explanation, writer, recipients, raw)
+        return DryRunResult(status, outcome.reason, outcome.due_at, explanation, taker, recipients, raw)
 
     def _written(
         self,
@@ -123,10 +129,15 @@ def _admit(session: Session, command: SubmitMessage, limits: KeyLimits, now: dat
         raise allowance.refusal(wrong)
 
 
-def _recipients(session: Session, command: SubmitMessage, now: datetime) -> list[OutgoingRecipient]:
+def _listed(session: Session, command: SubmitMessage, now: datetime) -> dict[str, Listed]:
+    """The suppressions that would stop a recipient."""
+    everybody = {one.email for one in (*command.to, *command.cc, *command.bcc)}
+    return suppressions.active_for(session, everybody, now=now)
+
+
+def _recipients(command: SubmitMessage, listed: Mapping[str, Listed]) -> list[OutgoingRecipient]:
     kinds = ((RecipientKind.TO, command.to), (RecipientKind.CC, command.cc), (RecipientKind.BCC, command.bcc))
     named = [(kind, one) for kind, addresses in kinds for one in addresses]
-    listed = suppressions.active_for(session, {one.email for _, one in named}, now=now)
     return [
         OutgoingRecipient(
             number,
@@ -137,6 +148,11 @@ def _recipients(session: Session, command: SubmitMessage, now: datetime) -> list
         )
         for number, (kind, one) in enumerate(named)
     ]
+
+
+def _why(recipient: OutgoingRecipient, listed: Mapping[str, Listed]) -> str:
+    """What would stand beside it."""
+    return str(listed[recipient.email]) if recipient.email in listed else ""
 
 
 def _outcome(
@@ -162,12 +178,13 @@ def _outcome(
 def _most_likely(accounts: Mapping[str, SenderAccount], choice: str | None) -> SenderAccount | None:
     """What it would be written with once it can go."""
     named = accounts if choice is None else [one for one in choice.split() if one in accounts]
-    return max((accounts[one] for one in named), key=lambda account: (account.active, account.priority), default=None)
+    those = taking_turns(accounts[one] for one in named)
+    return max(those, key=lambda account: (account.active, account.priority), default=None)
 
 
 def _explanation(
     outcome: Message,
-    recipients: Sequence[OutgoingRecipient],
+    recipients: Sequence[Recipient],
     accounts: Mapping[str, SenderAccount],
     account: SenderAccount | None,
     now: datetime,
@@ -176,8 +193,7 @@ def _explanation(
 ) -> str:
     if outcome.status == MessageStatus.QUEUED and account is not None and pause is None:
         return gettext("It would go out at once, through the sender account %(name)s.", name=repr(account.name))
-    those = [Recipient(email=one.email, status=one.status, reply_text="") for one in recipients]
-    explanation = explain(Scene(outcome, those, accounts, now, zone, pause=pause))
+    explanation = explain(Scene(outcome, recipients, accounts, now, zone, pause=pause))
     return gettext("If it were submitted now: %(explanation)s", explanation=explanation)
 
 

@@ -29,7 +29,7 @@ class Step(StrEnum):
 
 
 ESSENTIAL = frozenset({Step.ACCOUNT, Step.KEY, Step.MESSAGE})
-"""A box that has these is set up, whether or not anybody has looked at the others."""
+"""A box that has these can send."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,12 @@ class Progress:
 
     @property
     def is_over(self) -> bool:
-        return self.dismissed or self.done >= ESSENTIAL
+        return self.dismissed or self.next is None
+
+    @property
+    def can_send(self) -> bool:
+        """What is left can wait, whether or not anybody looks at it."""
+        return self.done >= ESSENTIAL
 
     @property
     def next(self) -> Step | None:

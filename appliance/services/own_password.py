@@ -35,13 +35,13 @@ class OwnPassword:
             user = access.user(session, user_id)
         if user is None:
             raise NotFound("user", user_id)
-        wrong = FieldError("current", gettext("That is not your password of now."))
+        wrong = FieldError("current", gettext("That is not your current password."))
         if not self._passwords.verify(user.password_hash, current):
             raise InvalidInput([wrong])
         if errors := passwords.faults(new, "new"):
             raise InvalidInput(errors)
         if new == current:
-            raise InvalidInput([FieldError("new", gettext("Give another password than the one of now."))])
+            raise InvalidInput([FieldError("new", gettext("Give another password than the current one."))])
         password_hash = self._passwords.hash(new)
         row = audit.entry("user.password_changed", user_id, {"name": user.name}, self._clock())
 

@@ -187,8 +187,10 @@ PRESETS: tuple[Preset, ...] = (
         "",
         None,
         "starttls",
-        lambda: gettext("What the server knows you by, often the whole address. Empty: it asks for no login."),
-        lambda: gettext("The one that belongs to it. Many providers want one made for programs here."),
+        lambda: gettext(
+            "The name that you sign in to that server with, often the whole address. Empty: it asks for no login."
+        ),
+        lambda: gettext("The one that belongs to this username. Many providers want one made for programs here."),
     ),
 )
 """In the order in which they are offered; the last one is the person's own server, which has no name of its own."""

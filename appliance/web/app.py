@@ -6,7 +6,7 @@ from flask import Flask
 from flask_openapi3 import Info, OpenAPI
 
 from appliance import __version__
-from appliance.web import acting, error_docs, health, metrics, request_ids, session_cookie
+from appliance.web import acting, error_docs, form_bodies, health, metrics, request_ids, session_cookie
 from appliance.web.admin import pages
 from appliance.web.api import bodies, errors, openapi
 from appliance.web.api.blueprint import api
@@ -40,6 +40,7 @@ def assemble() -> Flask:
     metrics.register(app)
     errors.register(app)
     bodies.register(app)
+    form_bodies.register(app)
     app.register_api(api())
     openapi.complete(app)
     for part in (health, error_docs):

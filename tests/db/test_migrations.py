@@ -11,7 +11,7 @@ from appliance.db.engine import create_database_engine
 from appliance.db.migrations import current_revision, migrate
 from appliance.db.models import Base
 from appliance.db.models.message_search import SUBJECT_INDEX
-from appliance.errors import StartupError
+from appliance.errors import SchemaMismatch
 from tests.services_up import needs_postgres
 
 
@@ -74,7 +74,7 @@ def test_schema_of_a_newer_version_is_refused_with_the_remedy(empty: Engine) -> 
     with empty.begin() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999_from_the_future'"))
 
-    with pytest.raises(StartupError, match=r"schema of a newer version .9999_from_the_future.* restore a backup"):
+    with pytest.raises(SchemaMismatch, match=r"schema of a newer version .9999_from_the_future.* restore a backup"):
         migrate(empty)
 
     assert current_revision(empty) == "9999_from_the_future"

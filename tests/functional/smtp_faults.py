@@ -137,7 +137,7 @@ unusable = partial(
     retry="30 s",
     attempts=0,
     sentence="No sender account could be used: {}. It waits until 12:01 today (UTC), when one is tried again; "
-    "mend the account under Accounts to send it sooner.",
+    "mend the account under Sender accounts to send it sooner.",
 )
 later = partial(
     Fault,

@@ -182,7 +182,7 @@ def test_a_second_factor_is_set_up_and_used_and_a_recovery_code_as_well(
     totp = pyotp.TOTP(page.locator("#totp-secret").inner_text().replace(" ", ""))
     used = totp.now()
     page.get_by_role("textbox", name="Code").fill(used)
-    page.get_by_label("Password of now").fill(PASSWORD)
+    page.get_by_label("Current password").fill(PASSWORD)
     press(page, "Switch it on")
     recovery = page.locator(".recovery-codes code").all_inner_texts()
     assert len(recovery) == 10
@@ -222,7 +222,7 @@ def test_a_password_that_is_changed_by_a_double_click_ends_on_the_own_page(
     sign_in(page, appliance)
 
     page.goto(f"{address(appliance)}/profile/password")
-    page.get_by_label("Password of now").fill(PASSWORD)
+    page.get_by_label("Current password").fill(PASSWORD)
     page.get_by_label("New password", exact=True).fill(NEW_PASSWORD)
     page.get_by_label("New password again").fill(NEW_PASSWORD)
     page.locator("main form button.btn-primary").dblclick()
@@ -250,7 +250,7 @@ def test_a_viewer_looks_and_changes_nothing_and_chooses_a_password_first(
     carol.get_by_label("Name").fill("carol")
     carol.get_by_label("Password").fill(password)
     press(carol, "Sign in")
-    carol.get_by_label("Password of now").fill(password)
+    carol.get_by_label("Current password").fill(password)
     carol.get_by_label("New password", exact=True).fill(NEW_PASSWORD)
     carol.get_by_label("New password again").fill(NEW_PASSWORD)
     press(carol, "Change the password")

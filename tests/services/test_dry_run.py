@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from appliance.db.models import Message, Suppression
+from appliance.db.models.sender_account import BUILT_IN_MAILBOX_ID
 from appliance.errors import InvalidInput
 from appliance.mail.addresses import Address
 from appliance.services.attachment_files import AttachmentFiles
@@ -88,6 +89,39 @@ def test_suppressed_recipients_are_told(chain: Chain) -> None:
 
     assert (alone.status, with_another.status) == ("suppressed", "queued")
     assert [one.status for one in with_another.recipients] == ["suppressed", "pending"]
+
+
+def test_suppressed_recipients_are_told_with_the_reason_as_a_real_message_tells_it(chain: Chain) -> None:
+    entries = (
+        Suppression(id="sup_1", address="ann@example.com", reason="asked to stop", source="manual", created_at=NOON),
+        Suppression(id="sup_2", address="gone.example", reason="closed down", source="manual", created_at=NOON),
+    )
+    chain.database.write(lambda session: [session.merge(entry) for entry in entries])
+
+    result = dry_run(chain, "ann@example.com", "bob@gone.example")
+
+    assert "ann@example.com (asked to stop)" in result.explanation
+    assert "bob@gone.example (the whole domain gone.example: closed down)" in result.explanation
+
+
+def test_no_account_is_named_while_all_that_would_take_it_are_paused(chain: Chain) -> None:
+    chain.accounts.ensure_built_in_mailbox("box@localhost")
+    chain.accounts.pause(chain.account())
+
+    result = dry_run(chain)
+
+    assert (result.status, result.reason, result.account) == ("held", "paused", None)
+    assert result.raw is not None
+    assert email.message_from_bytes(result.raw)["From"] == "Shop <shop@example.com>"
+
+
+def test_the_mailbox_is_named_where_there_is_nothing_else(chain: Chain) -> None:
+    chain.accounts.ensure_built_in_mailbox("box@localhost")
+
+    result = dry_run(chain)
+
+    assert result.account is not None
+    assert (result.status, result.account.id) == ("queued", BUILT_IN_MAILBOX_ID)
 
 
 def test_what_cannot_be_written_would_fail(chain: Chain) -> None:

@@ -36,8 +36,16 @@ def test_steps_that_leave_nothing_behind_are_noted_once_and_for_all(first_run: F
     assert first_run.progress().done == {Step.ADMINISTRATOR, Step.PLACE, Step.MESSAGE}
 
 
-def test_it_is_over_when_mail_can_be_sent(first_run: FirstRun) -> None:
+def test_mail_can_be_sent_before_it_is_over(first_run: FirstRun) -> None:
     for step in ESSENTIAL:
+        assert not first_run.progress().can_send
+        first_run.finish(step)
+
+    assert (first_run.progress().can_send, first_run.progress().is_over) == (True, False)
+
+
+def test_it_is_over_when_nothing_is_left(first_run: FirstRun) -> None:
+    for step in (*ESSENTIAL, Step.PLACE):
         assert not first_run.progress().is_over
         first_run.finish(step)
 

@@ -82,7 +82,7 @@ def test_a_password_that_was_reset_meanwhile_is_not_overwritten(
             given.append(UserChanges(database, Passwords(native.apply), clock=clock).reset_password(alice))
         return done
 
-    with pytest.raises(InvalidInput, match="not your password of now"):
+    with pytest.raises(InvalidInput, match="not your current password"):
         OwnPassword(database, Passwords(slow), clock=clock).change(alice, OLD, NEW, session_id="ses_1")
 
     assert opens(database, alice, given[0], native.apply)

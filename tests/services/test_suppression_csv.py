@@ -97,3 +97,13 @@ def test_what_is_written_is_read_back(reason: str, local: str, expires_at: datet
     text = suppression_csv.header() + written(f"{local}@example.com", reason, expires_at)
 
     assert read(text) == ([Entry(f"{local}@example.com", reason, expires_at)], [])
+
+
+@pytest.mark.parametrize(
+    ("content", "code"), [("address\n" + "," * 200_000, "invalid"), ("address\n" + "\n" * 1_100_000, "too_many")]
+)
+def test_what_would_be_read_for_long_is_refused(content: str, code: str) -> None:
+    with pytest.raises(InvalidInput) as raised:
+        read(content)
+
+    assert [(one.field, one.code) for one in raised.value.errors] == [("file", code)]

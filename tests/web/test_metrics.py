@@ -184,10 +184,7 @@ def test_state_of_the_breaker_is_shown_by_account(api: ApiClient, core: Core, si
 
     found = metrics(api)
 
-    states = {
-        state: found["email_pool_account_state", named(account=account_id, state=state)] for state in AccountState
-    }
-    assert states == {state: float(state is AccountState.RESTING) for state in AccountState}
+    assert state_of(found, account_id) == AccountState.RESTING
 
 
 def test_events_that_wait_are_counted_until_they_are_taken(api: ApiClient, core: Core) -> None:
@@ -208,6 +205,40 @@ def test_only_accounts_that_can_send_are_available(api: ApiClient, paused: bool,
         api.post("/api/v1/accounts/acc_mailbox/pause")
 
     assert metrics(api)["email_pool_available_accounts", named()] == available
+
+
+def test_a_mailbox_that_steps_aside_for_a_paused_account_is_not_available(api: ApiClient, sink: SmtpSink) -> None:
+    account_id = add_account(api, sink)
+    before = metrics(api)
+    api.post(f"/api/v1/accounts/{account_id}/pause")
+    paused = metrics(api)
+    api.delete(f"/api/v1/accounts/{account_id}")
+    alone = metrics(api)
+
+    found = [one["email_pool_available_accounts", named()] for one in (before, paused, alone)]
+    assert found == [1, 0, 1]
+    assert state_of(before, "acc_mailbox") == state_of(paused, "acc_mailbox") == "aside"
+    assert (state_of(before, account_id), state_of(paused, account_id)) == ("ready", "paused")
+    assert state_of(alone, "acc_mailbox") == "ready"
+
+
+def test_states_of_accounts_are_those_of_the_guide(api: ApiClient) -> None:
+    [row] = [line for line in GUIDE.splitlines() if "email_pool_account_state" in line]
+
+    states = {dict(labels)["state"] for name, labels in metrics(api) if name == "email_pool_account_state"}
+
+    assert states == {"ready", "paused", "full", "resting", "probing", "aside"}
+    assert all(f"`{state}`" in row for state in states)
+
+
+def state_of(found: dict[tuple[str, Labels], float], account_id: str) -> str:
+    """The one state that is 1."""
+    [state] = [
+        dict(labels)["state"]
+        for (name, labels), value in found.items()
+        if name == "email_pool_account_state" and value and dict(labels)["account"] == account_id
+    ]
+    return state
 
 
 def test_webhooks_that_wait_and_attempts_are_told(api: ApiClient, core: Core) -> None:

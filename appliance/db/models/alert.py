@@ -19,8 +19,10 @@ class AlertKind(StrEnum):
     DISK = "disk"
     COMPONENT = "component"
     BACKUP = "backup"
+    BACKUP_INCOMPLETE = "backup_incomplete"
     CERTIFICATE = "certificate"
     UNHEARD = "unheard"
+    WEBHOOK = "webhook"
 
 
 class News(StrEnum):

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Row, select
+from sqlalchemy import ColumnElement, Row, and_, select
 from sqlalchemy.orm import Session
 
 from appliance.db.models import Alert, Message, Recipient
 from appliance.db.models.alert import News
-from appliance.db.models.message import Priority
+from appliance.db.models.message import MessageStatus, Priority, Reason
 
 
 def open_ones(session: Session, box: str) -> Sequence[Alert]:
@@ -52,6 +52,23 @@ def oldest_due(session: Session, *, now: datetime) -> tuple[str, datetime] | Non
     """(id, due since) of the message that has been due the longest and that nobody has claimed."""
     found = [row for priority in Priority if (row := _first_due(session, priority, now)) is not None]
     return min(((row.id, row.due_at) for row in found), key=lambda one: one[1], default=None)
+
+
+def waits_for_limit(session: Session, account_id: str, *, now: datetime, until: datetime) -> bool:
+    """Whether a message is held until `until` for a daily limit, and may go out through this account and some others.
+
+    By the index of what is due: all that is held may be a million messages.
+    """
+    held = (Message.status == MessageStatus.HELD, Message.reason == Reason.QUOTA)
+    named = Message.route.contains(account_id, autoescape=True)
+    return any(
+        session.scalar(select(Message.id).where(_due_within(priority, now, until), *held, named).limit(1))
+        for priority in Priority
+    )
+
+
+def _due_within(priority: Priority, now: datetime, until: datetime) -> ColumnElement[bool]:
+    return and_(Message.priority == priority, Message.due_at > now, Message.due_at <= until)
 
 
 def _first_due(session: Session, priority: Priority, now: datetime) -> Row[str, datetime] | None:

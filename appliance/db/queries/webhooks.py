@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from appliance.db.models import WebhookAttempt, WebhookDelivery, WebhookEndpoint
@@ -41,6 +41,15 @@ def count(session: Session) -> int:
 
 def paused(session: Session) -> Sequence[WebhookEndpoint]:
     query = select(WebhookEndpoint).where(WebhookEndpoint.active.is_(False), WebhookEndpoint.deleted_at.is_(None))
+    return session.scalars(query.order_by(WebhookEndpoint.id)).all()
+
+
+def troubled(session: Session) -> Sequence[WebhookEndpoint]:
+    """Those that are paused, and those that did not accept what they were told last."""
+    there = WebhookEndpoint.deleted_at.is_(None)
+    query = select(WebhookEndpoint).where(
+        there, or_(WebhookEndpoint.active.is_(False), WebhookEndpoint.failing_since.is_not(None))
+    )
     return session.scalars(query.order_by(WebhookEndpoint.id)).all()
 
 

@@ -15,6 +15,7 @@ blueprint = Blueprint("about", __name__, url_prefix="/about")
 
 OURS = "postroom"
 LONGEST_LICENCE = 60
+SAYS_NOTHING = "License :: OSI Approved"  # without which one
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,11 @@ def packages() -> tuple[Package, ...]:
 
 def _licence(one: Distribution) -> str:
     """As packages tell it: an SPDX expression, a classifier, or a line of text, whichever there is first."""
-    named = [text.rpartition(" :: ")[2] for text in _said(one, "Classifier") if text.startswith("License :: ")]
+    named = [
+        text.rpartition(" :: ")[2]
+        for text in _said(one, "Classifier")
+        if text.startswith("License :: ") and text != SAYS_NOTHING
+    ]
     said = [*_said(one, "License-Expression"), ", ".join(named), *_said(one, "License")]
     return next((text for text in said if text), "").strip().partition("\n")[0][:LONGEST_LICENCE]
 

@@ -39,10 +39,12 @@ def place_of(kind: str, subject: str) -> str:
             return url_for("admin.retention.index")
         case AlertKind.COMPONENT:
             return url_for("admin.logs.index", level="error")
-        case AlertKind.BACKUP:
+        case AlertKind.BACKUP | AlertKind.BACKUP_INCOMPLETE:
             return url_for("admin.backups.index")
         case AlertKind.CERTIFICATE:
             return url_for("admin.accounts.index")
+        case AlertKind.WEBHOOK:
+            return url_for("admin.webhooks.show", webhook_id=subject)
         case AlertKind.UNHEARD:
             return url_for("admin.suppressions.index", q=subject)
 

@@ -23,16 +23,21 @@ class Point:
     label: str
     title: str
     sent: int
+    partly: int = 0
     failed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """How a stretch of time went; seconds are those from when a message was to go to when it was sent."""
+    """How a stretch of time went; seconds are those from when a message was to go to when it was sent.
+
+    `partly`: messages that some of their recipients did not get; `failed`: that nobody got.
+    """
 
     points: Sequence[Point]
     accepted: int
     sent: int
+    partly: int
     failed: int
     success_rate: float | None
     median: float | None
@@ -40,17 +45,18 @@ class Course:
 
 
 def course(report: Report, unit: Unit, zone: ZoneInfo) -> Course:
-    """Of a report by time. Partially sent messages are with those that failed: somebody did not get them."""
+    """Of a report by time."""
     totals = Row(report.totals)
     median, slow = report.totals.percentiles(0.5, 0.95)
     return Course(
         [
-            Point(*names(row.start, unit, zone), sent_of(row), failed_of(row))
+            Point(*names(row.start, unit, zone), sent_of(row), partly_of(row), failed_of(row))
             for row in report.rows
             if row.start is not None
         ],
         report.totals.of("accepted"),
         sent_of(totals),
+        partly_of(totals),
         failed_of(totals),
         report.totals.success_rate,
         median,
@@ -82,5 +88,9 @@ def sent_of(row: Row) -> int:
     return row.figures.of("sent")
 
 
+def partly_of(row: Row) -> int:
+    return row.figures.of("partially_sent")
+
+
 def failed_of(row: Row) -> int:
-    return row.figures.of("failed") + row.figures.of("partially_sent")
+    return row.figures.of("failed")

@@ -15,6 +15,7 @@ from appliance.web.admin.form import Form, stripped
 from appliance.web.context import web
 
 REGIONS = ("Africa", "America", "Antarctica", "Asia", "Atlantic", "Australia", "Europe", "Indian", "Pacific")
+KEYS = (TIMEZONE, PUBLIC_URL)
 LOCAL = ("localhost", "127.0.0.1", "::1", "[::1]")
 
 
@@ -41,7 +42,7 @@ def given() -> PlaceForm:
 
 def fixed() -> Mapping[str, str]:
     """By field, where its value comes from, if from where a browser cannot change it."""
-    sources = {key: web().sources.get(f"{section}.{key}", SOURCE) for section, key in (TIMEZONE, PUBLIC_URL)}
+    sources = {key: web().sources.get(f"{section}.{key}", SOURCE) for section, key in KEYS}
     return {key: source for key, source in sources.items() if source != SOURCE}
 
 

@@ -30,7 +30,7 @@ MODULE_PIXELS = 5  # of the picture for the app
 
 
 class PasswordForm(Form):
-    current = PasswordField(_("Password of now"), [InputRequired(_("Give your password of now."))])
+    current = PasswordField(_("Current password"), [InputRequired(_("Give your current password."))])
     new = PasswordField(
         _("New password"),
         [InputRequired(_("Give a new password."))],
@@ -45,7 +45,7 @@ class PasswordForm(Form):
 
 
 class CodeForm(Form):
-    current = PasswordField(_("Password of now"), [InputRequired(_("Give your password of now."))])
+    current = PasswordField(_("Current password"), [InputRequired(_("Give your current password."))])
     code = StringField(_("Code"), [InputRequired(_("Give the code that the app shows."))])
 
 
@@ -210,7 +210,7 @@ def _prove_password() -> None:
     _slow_down_guessing()
     given = request.form.get("current", "")[:LONGEST_PASSWORD]
     if not web().services.users.is_password_of(current_user.id, given):
-        raise InvalidInput([FieldError("current", gettext("That is not your password of now."))])
+        raise InvalidInput([FieldError("current", gettext("That is not your current password."))])
     _throttle().accepted(_network(), current_user.name, current_user.id)
 
 

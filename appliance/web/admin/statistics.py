@@ -12,7 +12,7 @@ from appliance.db.models.rollup import COUNTERS, Unit
 from appliance.db.queries.periods import Span
 from appliance.db.queries.report import By, Question, Report, Row, report
 from appliance.services import figures_csv
-from appliance.web.admin.chart import failed_of, names, sent_of
+from appliance.web.admin.chart import failed_of, names, partly_of, sent_of
 from appliance.web.context import web
 from appliance.web.figures import kept
 
@@ -101,6 +101,7 @@ class Line:
     name: str | None
     label: str
     sent: int
+    partly: int
     failed: int
     median: float | None
     slow: float | None
@@ -121,7 +122,9 @@ def index() -> str:
         by_hour=span is not None and span.unit is Unit.HOUR,
         found=found,
         lines=lines,
-        drawn=lines if choice.by.by_time else [one for one in lines if one.sent or one.failed][:DRAWN_GROUPS],
+        drawn=lines
+        if choice.by.by_time
+        else [one for one in lines if one.sent or one.partly or one.failed][:DRAWN_GROUPS],
         most_drawn=DRAWN_GROUPS if not choice.by.by_time else None,
         counters=COUNTERS,
         percentiles=found.totals.percentiles(0.5, 0.95) if found else (None, None),
@@ -164,7 +167,8 @@ def _line(row: Row, span: Span) -> Line:
         label, name = names(row.start, span.unit, web().zone)
     else:
         name = label = (row.label or row.value) if row.value is not None else ""
-    return Line(row, name or None, label or "", sent_of(row), failed_of(row), *row.figures.percentiles(0.5, 0.95))
+    ends = (sent_of(row), partly_of(row), failed_of(row))
+    return Line(row, name or None, label or "", *ends, *row.figures.percentiles(0.5, 0.95))
 
 
 def _day(name: str) -> date | None:

@@ -1,7 +1,7 @@
 """/: is everything well, and if not, what is wrong."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -9,13 +9,15 @@ from flask import Blueprint, render_template
 
 from appliance import __version__
 from appliance.clock import local_date, next_midnight
-from appliance.db.models import SenderAccount
+from appliance.db.models import SenderAccount, WebhookEndpoint
 from appliance.db.models.alert import AlertKind
 from appliance.db.models.rollup import Unit
 from appliance.db.models.sender_account import AccountState, TransportKind
-from appliance.db.queries import accounts, messages, webhooks
+from appliance.db.queries import account_tests, accounts, messages, webhooks
+from appliance.db.queries.account_tests import FailedTest
 from appliance.db.queries.report import Question, report
 from appliance.services.alerts import OpenAlert
+from appliance.services.routing import standings
 from appliance.services.webhook_endpoints import BY_HAND
 from appliance.web.admin.chart import Course, course
 from appliance.web.admin.machine import machine
@@ -32,6 +34,7 @@ class Quota:
     account: SenderAccount
     state: str
     sent: int
+    failed_test: FailedTest | None = None
 
     @property
     def trouble(self) -> bool:
@@ -50,13 +53,17 @@ def show() -> str:
         counts = messages.counts_by_status(session)
         oldest = messages.oldest_unfinished_at(session)
         senders = accounts.by_priority(session)
-        paused_webhooks = webhooks.paused(session)
+        failed = {one.id: account_tests.still_failed(session, one) for one in senders}
+        paused = [one for one in webhooks.paused(session) if one.paused_reason != BY_HAND]
         by_hour, by_day = _course(session, Unit.HOUR), _course(session, Unit.DAY)
-    found, last_backup = quotas(senders, now), web().services.backups.last_run()
+    found = [replace(one, failed_test=failed[one.account.id]) for one in quotas(senders, now)]
+    last_backup = web().services.backups.last_run()
     return render_template(
         "status.html",
         now=now,
-        alerts=_others(web().services.alerts.open(), found, backup_failed=bool(last_backup and last_backup.error)),
+        alerts=_others(
+            web().services.alerts.open(), found, paused, backup_failed=bool(last_backup and last_backup.error)
+        ),
         version=__version__,
         started_at=web().started_at,
         components=web().telemetry.health(),
@@ -66,7 +73,7 @@ def show() -> str:
         storage_damaged=web().services.storage.is_damaged(),
         counts=counts,
         oldest=oldest,
-        paused_webhooks=[one for one in paused_webhooks if one.paused_reason != BY_HAND],
+        paused_webhooks=paused,
         by_hour=by_hour,
         by_day=by_day,
         quotas=found,
@@ -81,18 +88,23 @@ def show() -> str:
 
 
 def quotas(senders: Iterable[SenderAccount], now: datetime) -> list[Quota]:
+    """Of some accounts; how one stands depends on whether there are others."""
     today = local_date(now, web().zone)
-    return [Quota(one, str(one.state(now, today)), one.sent_on(today)) for one in senders]
+    with web().read() as session:
+        states = standings(accounts.by_priority(session), now, today)
+    return [Quota(one, str(states.get(one.id, one.state(now, today))), one.sent_on(today)) for one in senders]
 
 
-def _others(alerts: Iterable[OpenAlert], found: Iterable[Quota], *, backup_failed: bool) -> list[OpenAlert]:
+def _others(
+    alerts: Iterable[OpenAlert], found: Iterable[Quota], paused: Iterable[WebhookEndpoint], *, backup_failed: bool
+) -> list[OpenAlert]:
     """Those that the page does not tell of by what it sees itself, which is fresher than an alert."""
-    broken = {one.account.id for one in found if one.is_broken}
-    told = {AlertKind.BACKUP} if backup_failed else set()
+    told = {(AlertKind.ACCOUNT_BROKEN, one.account.id) for one in found if one.is_broken}
+    told |= {(AlertKind.WEBHOOK, one.id) for one in paused}
     return [
         one
         for one in alerts
-        if one.kind not in told and not (one.kind == AlertKind.ACCOUNT_BROKEN and one.subject in broken)
+        if (one.kind, one.subject) not in told and not (one.kind == AlertKind.BACKUP and backup_failed)
     ]
 
 

@@ -55,7 +55,12 @@ def progress_to_show() -> Progress | None:
     if not may(Permission.ADMINISTER):
         return None
     progress = web().services.first_run.progress()
-    return None if progress.is_over else progress
+    return None if progress.is_over or _leaves_no_choice(progress) else progress
+
+
+def _leaves_no_choice(progress: Progress) -> bool:
+    """Only time zone and address are left, and the configuration has both."""
+    return progress.can_send and len(place_form.fixed()) == len(place_form.KEYS)
 
 
 @blueprint.get("")

@@ -1,6 +1,7 @@
 """The page of alerts: what needs a person, what did, and who is told."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
@@ -9,12 +10,13 @@ from pydantic import SecretStr
 from appliance.bootstrap import Core
 from appliance.clock import utc_now
 from appliance.config.settings import Settings
-from appliance.db.models import Alert, Suppression
+from appliance.db.models import Alert, Suppression, WebhookEndpoint
 from appliance.db.models.alert import AlertKind
 from appliance.db.models.base import insert_rows
 from appliance.db.models.suppression import SuppressionSource
 from appliance.db.types import new_id
 from appliance.services.suppression_entry import Entry
+from appliance.services.webhook_record import DEAD
 from tests.services.test_alert_words import FACTS
 from tests.web.conftest import submit
 
@@ -30,7 +32,13 @@ def settings(settings: Settings) -> Settings:
 
 
 def add(core: Core, kind: AlertKind, **fields: object) -> None:
-    row = {"id": new_id("alr"), "kind": kind, "facts": FACTS[kind], "raised_at": utc_now(), "clear_seconds": 300}
+    row: dict[str, Any] = {
+        "id": new_id("alr"),
+        "kind": kind,
+        "facts": FACTS[kind],
+        "raised_at": utc_now(),
+        "clear_seconds": 300,
+    }
     core.database.write(lambda session: insert_rows(session, Alert, row | fields))
 
 
@@ -61,6 +69,34 @@ def test_an_address_that_alerts_do_not_reach_is_shown_on_the_overview(alice: Fla
 
     assert "E-mails of alerts do not reach ann@example.com (it bounced)." in alice.get("/").text
     assert 'href="/suppressions?q=ann@example.com"' in alice.get("/alerts").text
+
+
+def test_an_alert_that_nothing_suffers_by_is_a_warning(alice: FlaskClient, core: Core) -> None:
+    add(core, AlertKind.ACCOUNT_EXHAUSTED, subject="acc_1", facts=FACTS[AlertKind.ACCOUNT_EXHAUSTED] | {"waits": False})
+    add(core, AlertKind.FAILURE_RATE)
+
+    page = alice.get("/").text
+
+    assert page.index("25 % of the messages failed") < page.index("has sent the 100 messages")
+    assert "Other sender accounts take over until then." in page
+    assert page.count('class="note bad"') == page.count('class="note wait"') == 1
+    assert '<span class="state wait">Daily limit reached' in alice.get("/alerts").text
+
+
+def test_an_endpoint_that_is_paused_by_itself_is_told_of_once(alice: FlaskClient, core: Core) -> None:
+    now = utc_now()
+    row: dict[str, Any] = {
+        "id": "whk_1",
+        "url": "https://hooks.example.com/x",
+        "events": ["*"],
+        "secret_encrypted": "x",
+    }
+    row |= {"created_at": now, "updated_at": now, "active": False, "paused_at": now, "paused_reason": DEAD}
+    core.database.write(lambda session: insert_rows(session, WebhookEndpoint, row))
+    add(core, AlertKind.WEBHOOK, subject="whk_1", facts=FACTS[AlertKind.WEBHOOK] | {"paused": True, "error": DEAD})
+
+    assert alice.get("/").text.count(DEAD) == 1
+    assert 'href="/webhooks/whk_1"' in alice.get("/alerts").text
 
 
 def test_what_is_over_stands_below_with_its_time(alice: FlaskClient, core: Core) -> None:

@@ -19,14 +19,14 @@ def row(hour: int, **counts: int) -> Row:
     return Row(Figures(tuple(counts.get(name, 0) for name in COUNTERS)), NOON + timedelta(hours=hour))
 
 
-def test_partially_sent_messages_are_among_those_that_failed(app: Flask) -> None:
+def test_partially_sent_messages_are_counted_apart_from_those_that_failed(app: Flask) -> None:
     rows = [row(0), row(1, sent=9, failed=1), row(2, partially_sent=5, accepted=5)]
 
     with app.test_request_context():
         drawn = course(Report(sum((one.figures for one in rows), NOTHING), rows), Unit.HOUR, BERLIN)
 
-    assert [(point.sent, point.failed) for point in drawn.points] == [(0, 0), (9, 1), (0, 5)]
-    assert (drawn.accepted, drawn.sent, drawn.failed, drawn.success_rate) == (5, 9, 6, 0.6)
+    assert [(point.sent, point.partly, point.failed) for point in drawn.points] == [(0, 0, 0), (9, 0, 1), (0, 5, 0)]
+    assert (drawn.accepted, drawn.sent, drawn.partly, drawn.failed, drawn.success_rate) == (5, 9, 5, 1, 0.6)
 
 
 def test_hours_and_days_are_named_in_the_zone_of_the_appliance(app: Flask) -> None:

@@ -271,7 +271,7 @@ def test_the_second_factor_is_removed_and_codes_are_made_with_the_password_only(
     for path in ("/profile/second-factor/remove", "/profile/recovery-codes"):
         refused = submit(alice, path, {"current": "a guess at it"}, form_at="/profile")
         assert refused.status_code == 422
-        assert "not your password" in refused.text
+        assert "not your current password" in refused.text
 
     made = submit(alice, "/profile/recovery-codes", {"current": PASSWORD}, form_at="/profile")
     assert len(re.findall(r"<li><code>", made.text)) == RECOVERY_CODES

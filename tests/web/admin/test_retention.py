@@ -26,6 +26,12 @@ def test_page_counts_what_would_go(alice: FlaskClient, core: Core) -> None:
     assert "at least 90 days" in page
 
 
+def test_what_has_no_age_says_so(alice: FlaskClient) -> None:
+    row = alice.get(PAGE).text.partition("Periodic tasks that there are no longer")[2].partition("</tr>")[0]
+
+    assert "any age" in row.partition("Older than:")[2].partition("</td>")[0]
+
+
 def test_person_has_it_run(alice: FlaskClient, core: Core, parts: Parts) -> None:
     add_old(core)
 

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from typing import Any
 
 import pytest
@@ -16,12 +17,13 @@ from tests.web.conftest import ApiClient
 
 @pytest.fixture
 def busy(alice: FlaskClient, api: ApiClient, core: Core, sink: SmtpSink) -> FlaskClient:
-    """Alice, where two messages were sent and one failed."""
+    """Alice, where two messages were sent, one was partially sent and one failed."""
     add_account(api, sink)
     sink.reply("RCPT", "550 5.1.1 no", when=lambda line: "bad" in line)
     post(api, tags=["invoice"])
     post(api, tags=["=danger()"])
     post(api, to=["bad@example.com"])
+    post(api, to=["ann@example.com", "bad@example.com"])
     send_all(core)
     core.event_log.turn()
     return alice
@@ -42,7 +44,7 @@ def test_a_chart_has_a_point_for_each_hour_and_for_each_day(busy: FlaskClient) -
 
     assert len(drawing(hours)["labels"]) in (24, 25)
     assert len(drawing(days)["labels"]) in (30, 31)
-    assert [sum(one["values"]) for one in drawing(days)["sets"]] == [2, 1]
+    assert [sum(one["values"]) for one in drawing(days)["sets"]] == [2, 1, 1]
 
 
 @pytest.mark.parametrize(
@@ -60,7 +62,7 @@ def test_groups_are_drawn_by_the_names_that_people_know(busy: FlaskClient, by: s
 def test_by_state_every_state_has_its_count(busy: FlaskClient) -> None:
     drawn = drawing(busy.get("/statistics?by=status").text)
 
-    assert dict(zip(COUNTERS, drawn["sets"][0]["values"], strict=True))["accepted"] == 3
+    assert dict(zip(COUNTERS, drawn["sets"][0]["values"], strict=True))["accepted"] == 4
     assert drawn["labels"][:2] == ["Accepted", "Sent"]
 
 
@@ -99,6 +101,20 @@ def test_before_the_first_message_the_page_says_what_to_do(alice: FlaskClient) -
 
     assert "Nothing happened in that time." in page
     assert "<canvas" not in page
+
+
+@pytest.mark.parametrize("by", ["day", "account"])
+def test_one_figure_is_called_failed_wherever_it_stands(busy: FlaskClient, by: str) -> None:
+    page = busy.get(f"/statistics?by={by}").text
+
+    table = re.findall(r'data-label="(Partially sent|Failed)">(\d+)<', page)
+    assert {name: max(int(count) for one, count in table if one == name) for name, _ in table} == {
+        "Partially sent": 1,
+        "Failed": 1,
+    }
+    assert '<span class="state wait">Partially sent</span> <strong>1</strong>' in page
+    assert '<span class="state bad">Failed</span> <strong>1</strong>' in page
+    assert [one["label"] for one in drawing(page)["sets"]] == ["Sent", "Partially sent", "Failed"]
 
 
 def test_the_file_has_the_figures_of_the_page(busy: FlaskClient) -> None:

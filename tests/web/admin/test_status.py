@@ -1,6 +1,7 @@
 """The overview tells what is wrong."""
 
 import json
+import re
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -19,7 +20,7 @@ from appliance.web.app import serve
 from appliance.web.context import WebContext
 from tests.smtp_sink import SmtpSink
 from tests.web.api.letters import add_account, post, send_all
-from tests.web.conftest import ApiClient, Parts
+from tests.web.conftest import ApiClient, Parts, submit
 
 
 def test_components_show_their_state_and_what_they_say(alice: FlaskClient, parts: Parts) -> None:
@@ -78,6 +79,32 @@ def test_an_account_shows_its_quota_and_its_last_error(alice: FlaskClient, core:
     assert "535 wrong password" in page
 
 
+def test_a_mailbox_that_takes_nothing_is_not_called_ready(alice: FlaskClient, core: Core) -> None:
+    alone = accounts_on(alice.get("/").text)
+    form = AccountForm("Relay", "a@example.com", host="smtp.example.com", active=False)
+    core.services.sender_accounts.create(form)
+
+    assert alone == {"Built-in mailbox": "Ready"}
+    assert accounts_on(alice.get("/").text) == {"Relay": "Paused", "Built-in mailbox": "Only when asked for"}
+    for page in ("/accounts", "/accounts/acc_mailbox"):
+        assert "Only when asked for" in alice.get(page).text
+
+
+def test_an_account_whose_last_test_failed_is_not_called_ready(alice: FlaskClient, core: Core) -> None:
+    form = AccountForm("Relay", "a@example.com", host="127.0.0.1", port=1, security="none")
+    account_id = core.services.sender_accounts.create(form)
+
+    submit(alice, f"/accounts/{account_id}/test", {})
+
+    assert accounts_on(alice.get("/").text)["Relay"] == "Last test failed"
+
+
+def accounts_on(page: str) -> dict[str, str]:
+    """The sender accounts of the overview, and how each stands."""
+    section = page.partition('aria-labelledby="accounts-title"')[2].partition("</section>")[0]
+    return dict(re.findall(r'<a class="main"[^>]*>([^<]*)</a>\s*<span class="state[^"]*">([^<]*)</span>', section))
+
+
 def test_the_next_runs_stand_in_the_zone_of_the_appliance(alice: FlaskClient, parts: Parts) -> None:
     parts.next_runs = {"reset_email_daily_counts": utc_now(), "unknown_key": None}
 
@@ -111,11 +138,11 @@ def test_the_last_24_hours_are_drawn(alice: FlaskClient, api: ApiClient, core: C
     page = alice.get("/").text
 
     drawn = drawing(page, "hours")
-    sent, failed = (one["values"] for one in drawn["sets"])
-    assert (len(drawn["labels"]), sum(sent), sum(failed)) == (24, 1, 2)
+    sent, partly, failed = (one["values"] for one in drawn["sets"])
+    assert (len(drawn["labels"]), sum(sent), sum(partly), sum(failed)) == (24, 1, 1, 1)
     assert len(drawing(page, "days")["labels"]) == 30
     assert "Success <strong>33.3&nbsp;%</strong>" in page
-    assert 'aria-label="Last 24 hours: 1 sent, 2 failed"' in page
+    assert 'aria-label="Last 24 hours: 1 sent, 1 partially sent, 1 failed"' in page
 
 
 def test_the_figures_of_a_chart_stand_in_a_table_too(alice: FlaskClient) -> None:
@@ -127,7 +154,7 @@ def test_the_figures_of_a_chart_stand_in_a_table_too(alice: FlaskClient) -> None
 def test_without_a_message_the_hours_are_empty(alice: FlaskClient) -> None:
     page = alice.get("/").text
 
-    assert 'aria-label="Last 24 hours: 0 sent, 0 failed"' in page
+    assert 'aria-label="Last 24 hours: 0 sent, 0 partially sent, 0 failed"' in page
     assert "Success" not in page
 
 

@@ -80,6 +80,15 @@ def test_removal_offers_to_send_what_was_stopped(alice: FlaskClient, core: Core,
         assert messages.status_of(session, message) == "queued"
 
 
+def test_address_with_a_slash_is_found_and_removed(alice: FlaskClient, core: Core) -> None:
+    entry = add(core, "a/b@example.com")
+    assert "a/b@example.com" in alice.get(f"{PAGE}?q=a/b@").text
+
+    submit(alice, f"{PAGE}/{entry}/remove", {}, form_at=PAGE)
+
+    assert "a/b@example.com" not in alice.get(f"{PAGE}?q=a/b@").text.partition("<table")[2]
+
+
 def test_above_a_list_stands_a_way_to_the_form_below(alice: FlaskClient, core: Core) -> None:
     assert 'href="#add-title"' not in alice.get(PAGE).text
 

@@ -9,7 +9,9 @@ from flask.testing import FlaskClient
 from appliance.bootstrap import Core
 from appliance.config import browser_settings
 from appliance.db.queries import access, accounts, messages
+from appliance.services.first_run import ESSENTIAL
 from appliance.services.provider_presets import PRESETS
+from appliance.web.context import WebContext
 from tests.smtp_sink import SmtpSink
 from tests.waiting import wait_until
 from tests.web.conftest import MakePerson, filled_in, submit
@@ -60,6 +62,42 @@ def test_the_overview_leads_back_until_it_is_done_or_dismissed(alice: FlaskClien
     submit(alice, "/welcome/dismiss", {}, form_at="/welcome/key")
 
     assert "Go on with the first steps" not in alice.get("/").text
+
+
+def can_send(core: Core) -> None:
+    for step in ESSENTIAL:
+        core.services.first_run.finish(step)
+
+
+def test_the_overview_says_quietly_what_is_left_when_mail_can_be_sent(alice: FlaskClient, core: Core) -> None:
+    can_send(core)
+
+    page = alice.get("/").text
+    assert "One first step is left" in page
+    assert 'href="/welcome/place"' in page
+    assert "Go on with the first steps" not in page
+
+    answer = submit(alice, "/welcome/place", {"timezone": "UTC", "public_url": ""}, form_at="/welcome/place")
+    assert answer.headers["Location"] == "/settings"
+    assert "One first step is left" not in alice.get("/").text
+
+
+def test_what_is_left_can_be_dismissed(alice: FlaskClient, core: Core) -> None:
+    can_send(core)
+
+    submit(alice, "/welcome/dismiss", {}, form_at="/welcome/key")
+
+    assert "One first step is left" not in alice.get("/").text
+
+
+def test_what_the_configuration_has_is_no_step_that_is_left(
+    alice: FlaskClient, core: Core, web_context: WebContext
+) -> None:
+    can_send(core)
+    sources = {"appliance.timezone": "config.ini, line 3", "appliance.public_url": "APPLIANCE_PUBLIC_URL"}
+    object.__setattr__(web_context, "sources", sources)
+
+    assert "One first step is left" not in alice.get("/").text
 
 
 def test_time_zone_and_address_are_kept_for_the_next_start(alice: FlaskClient, core: Core) -> None:
