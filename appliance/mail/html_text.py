@@ -264,4 +264,4 @@ def _beginning(text: str, most: int) -> str:
         return text
     kept = text[:most]
     place = max(kept.rfind(mark, max(0, most - _LONGEST_WORD)) for mark in " \n&")
-    return kept[:place] if place > 0 else kept
+    return kept[:place] if place >= 0 else kept

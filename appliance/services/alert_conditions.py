@@ -80,7 +80,7 @@ class Conditions:
             shared = [
                 *self._accounts(session, senders, now),
                 *self._failures(session, now),
-                *(self._queue(session, now) if works else ()),
+                *self._queue(session, now, works=works),
                 *self._endpoints(session, now, works=works),
             ]
         of_this_box = [*self._disk(), *self._backup(), *self._unsteady(now), *self._unheard()]
@@ -97,9 +97,7 @@ class Conditions:
             left = one.remaining(today)
             if left is not None and one.daily_limit and left <= one.daily_limit * LIMIT_AGAIN:
                 until = next_midnight(now, self._zone)
-                waits = not _covered(one, senders, now, today) or alerts.waits_for_limit(
-                    session, one.id, now=now, until=until
-                )
+                waits = not _covered(one, senders, now, today) or alerts.waits_for_limit(session, one.id, until=until)
                 facts = named | {"limit": one.daily_limit, "until": until.isoformat(), "waits": waits}
                 yield Seen(AlertKind.ACCOUNT_EXHAUSTED, one.id, facts, bad=left == 0)
 
@@ -115,7 +113,8 @@ class Conditions:
             facts = {"failed": figures.of("failed"), "tried": tried, "percent": round(percent)}
             yield Seen(AlertKind.FAILURE_RATE, "", facts, bad=percent >= self._settings.failure_percent)
 
-    def _queue(self, session: Session, now: datetime) -> Iterator[Seen]:
+    def _queue(self, session: Session, now: datetime, *, works: bool) -> Iterator[Seen]:
+        """`works`: messages are sent. While they are not, that is no news, and what is old is not over either."""
         limit = self._settings.queue_minutes * 60
         oldest = alerts.oldest_due(session, now=now) if limit else None
         if oldest is None:
@@ -123,7 +122,7 @@ class Conditions:
         seconds = (now - oldest[1]).total_seconds()
         if seconds >= limit * HALF:
             facts = {"message": oldest[0], "seconds": round(seconds)}
-            yield Seen(AlertKind.QUEUE_AGE, "", facts, bad=seconds >= limit)
+            yield Seen(AlertKind.QUEUE_AGE, "", facts, bad=works and seconds >= limit)
 
     def _endpoints(self, session: Session, now: datetime, *, works: bool) -> Iterator[Seen]:
         """Of the URL only the host: the rest is often as good as a password. `works`: whether they are sent to."""
@@ -134,9 +133,9 @@ class Conditions:
                 if one.paused_reason != BY_HAND:
                     since = (one.paused_at or now).isoformat()
                     yield Seen(AlertKind.WEBHOOK, one.id, facts | {"since": since, "error": one.paused_reason})
-            elif works and one.failing_since is not None:
+            elif one.failing_since is not None:
                 facts |= {"since": one.failing_since.isoformat(), "error": one.last_error}
-                yield Seen(AlertKind.WEBHOOK, one.id, facts, bad=now - one.failing_since >= limit)
+                yield Seen(AlertKind.WEBHOOK, one.id, facts, bad=works and now - one.failing_since >= limit)
 
     def _expiring(self, senders: Sequence[SenderAccount], now: datetime) -> Iterator[Seen]:
         if not self._settings.certificate_days:

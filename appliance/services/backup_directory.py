@@ -6,7 +6,7 @@ compared, so it says as well that this was done; and in a comment, what was miss
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +19,7 @@ from appliance.services.backup_manifest import Manifest
 _NAME = re.compile(rf"postroom-(\d{{8}}T\d{{6}}Z)(-\d+)?{re.escape(SUFFIX)}")
 _MOMENT = "%Y%m%dT%H%M%SZ"
 _MISSING = "# missing attachments: {}, of waiting messages: {}\n"
+LONGEST_SUM = 1000  # characters of such a file that are looked at
 _SAID_MISSING = re.compile(_MISSING.replace("{}", "([0-9]+)"))
 
 
@@ -107,10 +108,19 @@ def _kept(path: Path) -> KeptBackup | None:
         return None
     try:
         verified_at = datetime.fromtimestamp(_sum_of(path).stat().st_mtime, UTC)
-        said = _SAID_MISSING.search(_sum_of(path).read_text(encoding="ascii", errors="replace"))
     except FileNotFoundError:
         return KeptBackup(path.name, size, created_at, None)
-    return KeptBackup(path.name, size, created_at, verified_at, *map(int, said.groups() if said else ()))
+    return KeptBackup(path.name, size, created_at, verified_at, *_missing_in(path))
+
+
+def _missing_in(path: Path) -> Iterator[int]:
+    """As its sum says. Of one that another user made, and that only that one may read, it is not known."""
+    try:
+        with _sum_of(path).open(encoding="ascii", errors="replace") as file:
+            said = _SAID_MISSING.search(file.read(LONGEST_SUM))
+    except OSError:
+        return
+    yield from map(int, said.groups() if said else ())
 
 
 def _sum_of(path: Path) -> Path:

@@ -10,6 +10,7 @@ import pytest
 from alembic import command
 from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, text
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from appliance.config.settings import DatabaseSettings
@@ -268,3 +269,44 @@ def paused(path: Path) -> box.Pause | None:
         found = box.pause(session)
     engine.dispose()
     return found
+
+
+def test_copy_of_an_undo_that_failed_is_named_and_kept(
+    safe: Safeguard, database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_room(_file: DatabaseFile, _copy: Path) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    def migration() -> None:
+        with safe.around(OLD, NEW):
+            commit(database, "DELETE FROM letters")
+            raise ValueError("it broke half-way")
+
+    with monkeypatch.context() as full:
+        full.setattr(DatabaseFile, "overwrite_with", no_room)
+        with pytest.raises(
+            StartupError, match=r"could not be put back .*disk is full.* in /.*before-0002_second"
+        ):
+            migration()
+    with pytest.raises(SchemaMismatch):
+        migration()
+
+    [kept] = (tmp_path / "backups").iterdir()
+    assert (kept.name, rows(kept)) == ("unfinished-0002_second_schema.db", [1])
+
+
+@pytest.mark.parametrize(
+    "passing", [OSError(28, "No space left on device"), OperationalError("UPDATE", {}, Exception("disk is full"))]
+)
+def test_what_may_be_better_at_the_next_start_is_none(
+    safe: Safeguard, database: Path, passing: Exception
+) -> None:
+    def migration() -> None:
+        with safe.around(OLD, NEW):
+            raise passing
+
+    with pytest.raises(StartupError, match="the next start tries again") as caught:
+        migration()
+
+    assert not isinstance(caught.value, SchemaMismatch)
+    assert rows(database) == [1]

@@ -138,3 +138,11 @@ def test_a_long_text_ends_with_a_whole_word() -> None:
     text = text_from_html("wonderful " * 50_000)
 
     assert set(text.removesuffix(f"{CUT}\n").split()) == {"wonderful"}
+
+
+def test_a_text_is_not_cut_within_a_character_reference() -> None:
+    for short in range(12):
+        text = text_from_html(f"{'x' * (MOST_WORK - short)}<b>&amp;{'y' * 100}</b>")
+
+        assert "&a" not in text
+        assert not text.removesuffix(f"\n\n{CUT}\n").endswith("&") or short == 0

@@ -295,8 +295,8 @@ WRONG = {f"wrong{number}": number for number in range(100)}
 @pytest.mark.parametrize(
     ("path", "body"),
     [
-        ("messages", {f"wrong{number}": number for number in range(200_000)}),
-        ("templates", {f"wrong{number}": number for number in range(200_000)}),
+        ("messages", {f"wrong{number}": number for number in range(90_000)}),
+        ("templates", {f"wrong{number}": number for number in range(90_000)}),
         ("messages", {"to": [WRONG] * 1000, "subject": "Hello", "text": "Hello"}),
     ],
     ids=["message", "template", "recipients"],

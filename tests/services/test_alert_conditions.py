@@ -154,12 +154,12 @@ def test_a_message_that_is_due_for_long_is_seen(box: Box) -> None:
     assert one.facts == {"message": message, "seconds": 1200}
 
 
-def test_while_a_person_has_paused_the_box_nothing_is_late(box: Box) -> None:
+def test_while_a_person_has_paused_the_box_nothing_is_late_and_what_was_late_is_not_over(box: Box) -> None:
     box.database.write(lambda session: add_message(session, due_at=box.clock() - timedelta(minutes=20)))
     value = {"reason": "asked", "detail": "", "by": "alice"}
     box.database.write(lambda session: Flag.put(session, SENDING_PAUSED, value, now=box.clock()))
 
-    assert seen(box) == []
+    assert [(one.kind, one.bad) for one in seen(box)] == [("queue_age", False)]
 
 
 def test_a_disk_that_fills_up_is_seen_before_mail_is_refused(box: Box) -> None:
@@ -255,13 +255,13 @@ def test_endpoints_are_left_out_where_that_is_set(database: Database, clock: Fak
     assert seen(box) == []
 
 
-def test_while_a_person_has_paused_the_box_no_endpoint_is_dead(box: Box) -> None:
-    """Nothing is sent to it that it could accept."""
+def test_while_a_person_has_paused_the_box_no_endpoint_is_dead_and_a_dead_one_is_not_well(box: Box) -> None:
+    """Nothing is sent to it that it could accept, or not."""
     endpoint(box, failures=9, failing_since=box.clock() - timedelta(days=1))
     value = {"reason": "asked", "detail": "", "by": "alice"}
     box.database.write(lambda session: Flag.put(session, SENDING_PAUSED, value, now=box.clock()))
 
-    assert seen(box) == []
+    assert [(one.kind, one.bad) for one in seen(box)] == [("webhook", False)]
 
 
 def _deactivate(session: Session, account_id: str) -> None:

@@ -108,3 +108,15 @@ def test_checksum_of_one_that_lacks_attachments_is_read_by_sha256sum_all_the_sam
     )
 
     assert (checked.returncode, checked.stdout, checked.stderr) == (0, f"{made.name}: OK\n", "")
+
+
+def test_backup_whose_checksum_cannot_be_read_is_listed_all_the_same(box: DataBox, directory: BackupDirectory) -> None:
+    """As one that root made is for everybody else."""
+    made = directory.make(box.maker(), box.clock(), no_progress).path
+    beside = made.with_name(f"{made.name}.sha256")
+    beside.unlink()
+    beside.mkdir()  # nobody can read that, root included
+
+    [kept] = directory.items()
+
+    assert (kept.name, kept.missing_attachments) == (made.name, 0)

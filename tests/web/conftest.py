@@ -79,7 +79,7 @@ MakePerson = Callable[..., FlaskClient]
 @pytest.fixture(autouse=True)
 def time_to_count(monkeypatch: pytest.MonkeyPatch) -> None:
     """On a busy machine a page would say that it still counts."""
-    monkeypatch.setattr(counting, "PATIENCE", 60.0)
+    monkeypatch.setattr(counting, "PATIENCE", 5.0)
 
 
 @pytest.fixture

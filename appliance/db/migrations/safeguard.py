@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from appliance.db.database_file import DatabaseFile
@@ -47,10 +47,12 @@ class Safeguard:
         """Copies the database, lets the migration run, and takes the copy back if it raises.
 
         Raises:
-            StartupError: there is no room; nothing was changed.
-            SchemaMismatch: the migration failed; the database is as it was.
+            StartupError: there is no room, or something failed that may be better later. The database is as it was,
+                unless the error says where the copy of it is.
+            SchemaMismatch: the migration failed, as it would again; the database is as it was.
         """
         exact = self._exact(head)
+        self._keep_unfinished(exact, head)
         self._copy(exact)
         with closing(sqlite3.connect(self._database)) as watch:
             before = _commits(watch)
@@ -58,11 +60,13 @@ class Safeguard:
                 yield
             except Exception as error:
                 if _commits(watch) != before:
-                    DatabaseFile(self._database).overwrite_with(exact)
+                    self._undo(exact, error)
                 exact.unlink()  # the database is the same
+                failed = f"The database could not be brought from schema {current} to {head}: {_line(error)}. "
+                if isinstance(error, (OperationalError, OSError)):  # such as a full disk: later it may go well
+                    raise StartupError(f"{failed}It is as it was before; the next start tries again.") from error
                 raise SchemaMismatch(
-                    f"The database could not be brought from schema {current} to {head}: {_line(error)}. It is as it "
-                    "was before; start the version that it comes from, and report this."
+                    f"{failed}It is as it was before; start the version that it comes from, and report this."
                 ) from error
         self.settle(head)
 
@@ -84,6 +88,24 @@ class Safeguard:
             return
         self._tell(copy)
         self._prune(copy)
+
+    def _undo(self, exact: Path, error: Exception) -> None:
+        try:
+            DatabaseFile(self._database).overwrite_with(exact)
+        except (OSError, sqlite3.Error) as trouble:
+            raise StartupError(
+                f"The schema of the database could not be changed ({_line(error)}), and it could not be put back "
+                f"({_line(trouble)}). As it was before, it is in {exact}: make room, and copy it over {self._database}."
+            ) from error
+
+    def _keep_unfinished(self, exact: Path, head: str) -> None:
+        """A copy that is still there is of a migration that was not undone: the database may be worth less than it."""
+        if not exact.exists():
+            return
+        taken = len(list(self._directory.glob(f"unfinished-{head}*.db")))
+        kept = self._directory / f"unfinished-{head}{f'-{taken + 1}' if taken else ''}.db"
+        exact.rename(kept)
+        log.warning("a copy from before an earlier attempt is kept", copy=str(kept))
 
     def _exact(self, head: str) -> Path:
         return self._directory / f".before-{head}.db"

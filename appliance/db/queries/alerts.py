@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Row, and_, select
+from sqlalchemy import Row, Select, select
 from sqlalchemy.orm import Session
 
 from appliance.db.models import Alert, Message, Recipient
 from appliance.db.models.alert import News
 from appliance.db.models.message import MessageStatus, Priority, Reason
+
+MOST_LOOKED_AT = 5_000  # messages
 
 
 def open_ones(session: Session, box: str) -> Sequence[Alert]:
@@ -54,21 +56,22 @@ def oldest_due(session: Session, *, now: datetime) -> tuple[str, datetime] | Non
     return min(((row.id, row.due_at) for row in found), key=lambda one: one[1], default=None)
 
 
-def waits_for_limit(session: Session, account_id: str, *, now: datetime, until: datetime) -> bool:
+def waits_for_limit(session: Session, account_id: str, *, until: datetime) -> bool:
     """Whether a message is held until `until` for a daily limit, and may go out through this account and some others.
 
-    By the index of what is due: all that is held may be a million messages.
+    Looks by the index of what is due at that moment, at so many of each priority: there may be a million, and everybody
+    waits meanwhile.
     """
-    held = (Message.status == MessageStatus.HELD, Message.reason == Reason.QUOTA)
-    named = Message.route.contains(account_id, autoescape=True)
-    return any(
-        session.scalar(select(Message.id).where(_due_within(priority, now, until), *held, named).limit(1))
-        for priority in Priority
+    return any(session.scalar(_held_for_limit(account_id, priority, until)) for priority in Priority)
+
+
+def _held_for_limit(account_id: str, priority: Priority, until: datetime) -> Select[str]:
+    then = (Message.priority == priority, Message.due_at == until)
+    some = (
+        select(Message.id, Message.status, Message.reason, Message.route).where(*then).limit(MOST_LOOKED_AT).subquery()
     )
-
-
-def _due_within(priority: Priority, now: datetime, until: datetime) -> ColumnElement[bool]:
-    return and_(Message.priority == priority, Message.due_at > now, Message.due_at <= until)
+    held = (some.c.status == MessageStatus.HELD, some.c.reason == Reason.QUOTA)
+    return select(some.c.id).where(*held, some.c.route.contains(account_id, autoescape=True)).limit(1)
 
 
 def _first_due(session: Session, priority: Priority, now: datetime) -> Row[str, datetime] | None:

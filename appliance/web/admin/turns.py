@@ -5,6 +5,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from appliance.errors import Unavailable
+from appliance.language import gettext
+
+LONGEST_WAIT = 10.0  # seconds
+
 
 @dataclass(slots=True)
 class Turns:
@@ -20,9 +25,13 @@ class Turns:
             self.end(thing)
 
     def begin(self, thing: str) -> None:
-        """Returns when nobody else is at it. Whoever begins must end."""
+        """Returns when nobody else is at it. Whoever begins must end.
+
+        Raises Unavailable after `LONGEST_WAIT`: whoever waits keeps a thread of the server from everybody else.
+        """
         with self.changed:
-            self.changed.wait_for(lambda: thing not in self.under_way)
+            if not self.changed.wait_for(lambda: thing not in self.under_way, LONGEST_WAIT):
+                raise Unavailable(gettext("That is being done already. Look in a moment what came of it."))
             self.under_way.add(thing)
 
     def end(self, thing: str) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from flask import g, request
@@ -19,6 +19,7 @@ from appliance.web.api.schemas import AttachmentRequest, MessageRequest
 from appliance.web.context import web
 
 LONGEST_KEY = 255
+TOO_DEEP = "has too many levels"
 IDEMPOTENCY_PARAMETER = {
     "name": "Idempotency-Key",
     "in": "header",
@@ -51,8 +52,18 @@ def once(body: MessageRequest) -> Once | None:
     key = idempotency_key()
     if key is None:
         return None
-    said = asdict(_command(body, ())) | {"attachments": [_as_given(one) for one in body.attachments]}
-    return Once(caller().api_key_id, key, hash_of(said))
+    said = _said(_command(body, ())) | {"attachments": [_as_given(one) for one in body.attachments]}
+    try:
+        return Once(caller().api_key_id, key, hash_of(said))
+    except RecursionError as error:
+        raise InvalidInput([FieldError("variables", TOO_DEEP, "invalid_value")]) from error
+
+
+def _said(command: SubmitMessage) -> dict[str, Any]:
+    """`asdict`, but variables as they are: these may be deeper than it can follow."""
+    named = command.template
+    template = {one.name: getattr(named, one.name) for one in fields(named)} if named else None
+    return asdict(replace(command, template=None)) | {"template": template}
 
 
 def _as_given(attachment: AttachmentRequest) -> dict[str, Any]:

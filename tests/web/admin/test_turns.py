@@ -3,7 +3,10 @@
 from contextlib import suppress
 
 import gevent
+import pytest
 
+from appliance.errors import Unavailable
+from appliance.web.admin import turns as turns_module
 from appliance.web.admin.turns import Turns
 
 
@@ -47,5 +50,16 @@ def test_nothing_is_kept_of_a_turn_that_is_over() -> None:
     for number in range(10):
         with turns.of(str(number)):
             pass
+
+    assert turns.under_way == set()
+
+
+def test_nobody_waits_without_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each that waits keeps a thread of the server from others."""
+    monkeypatch.setattr(turns_module, "LONGEST_WAIT", 0.01)
+    turns = Turns()
+
+    with turns.of("a thing"), pytest.raises(Unavailable, match="being done already"):
+        turns.begin("a thing")
 
     assert turns.under_way == set()

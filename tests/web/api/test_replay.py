@@ -279,3 +279,19 @@ def test_wrong_message_with_a_key_that_was_used_is_told_what_is_wrong(world: Wor
     world.program.post(MESSAGES, letter(), headers=KEY)
 
     problem_of(world.program.post(MESSAGES, letter(to=["ann"]), headers=KEY), 422, "invalid_fields")
+
+
+def nested(levels: int) -> object:
+    value: object = "x"
+    for _ in range(levels):
+        value = {"a": value}
+    return value
+
+
+@pytest.mark.parametrize("levels", [100, 300, 480, 600, 900])
+def test_variables_of_many_levels_are_answered_with_a_key_as_without(world: World, levels: int) -> None:
+    body = {"to": ["ann@example.com"], "template": "nope", "variables": {"x": nested(levels)}}
+
+    without, with_key = world.program.post(MESSAGES, body), world.program.post(MESSAGES, body, headers=KEY)
+
+    assert (without.status_code, with_key.status_code) == (422, 422)
