@@ -284,9 +284,7 @@ def test_copy_of_an_undo_that_failed_is_named_and_kept(
 
     with monkeypatch.context() as full:
         full.setattr(DatabaseFile, "overwrite_with", no_room)
-        with pytest.raises(
-            StartupError, match=r"could not be put back .*disk is full.* in /.*before-0002_second"
-        ):
+        with pytest.raises(StartupError, match=r"could not be put back .*disk is full.* in /.*before-0002_second"):
             migration()
     with pytest.raises(SchemaMismatch):
         migration()
@@ -298,9 +296,7 @@ def test_copy_of_an_undo_that_failed_is_named_and_kept(
 @pytest.mark.parametrize(
     "passing", [OSError(28, "No space left on device"), OperationalError("UPDATE", {}, Exception("disk is full"))]
 )
-def test_what_may_be_better_at_the_next_start_is_none(
-    safe: Safeguard, database: Path, passing: Exception
-) -> None:
+def test_what_may_be_better_at_the_next_start_is_none(safe: Safeguard, database: Path, passing: Exception) -> None:
     def migration() -> None:
         with safe.around(OLD, NEW):
             raise passing
