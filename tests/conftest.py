@@ -46,8 +46,8 @@ def loggers_follow_their_configuration() -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def time_to_look(monkeypatch: pytest.MonkeyPatch) -> None:
     """A busy machine would end a look early, and a test would find less than there is."""
-    monkeypatch.setattr(database_module, "HURRY_SECONDS", 60.0)
-    monkeypatch.setattr(message_search, "LONGEST_SECONDS", 60.0)
+    monkeypatch.setattr(database_module, "HURRY_SECONDS", 5.0)
+    monkeypatch.setattr(message_search, "LONGEST_SECONDS", 5.0)
 
 
 @pytest.fixture
