@@ -13,7 +13,6 @@ from appliance.db.database import Database
 from appliance.db.models import AuditEntry, SenderAccount
 from appliance.db.models.sender_account import TransportKind
 from appliance.db.queries import accounts
-from appliance.db.queries.account_tests import TESTED
 from appliance.errors import FieldError, InvalidInput, NotFound
 from appliance.language import gettext
 from appliance.mail import addresses
@@ -127,7 +126,7 @@ class AccountTest:
 def entry(account_id: str, name: str, to: str | None, error: str, now: datetime) -> dict[str, Any]:
     """For the audit, from which the pages know what the last test came to. No `error`: it works."""
     detail = {"name": name, "to": to, "ok": not error} | ({"error": error} if error else {})
-    return audit.entry(TESTED, account_id, detail, now)
+    return audit.entry("account.tested", account_id, detail, now)
 
 
 def _error(report: AccountReport) -> str:

@@ -56,7 +56,7 @@ def once(body: MessageRequest) -> Once | None:
     try:
         return Once(caller().api_key_id, key, hash_of(said))
     except RecursionError as error:
-        raise InvalidInput([FieldError("variables", TOO_DEEP, "invalid_value")]) from error
+        raise InvalidInput([FieldError("variables", TOO_DEEP, "invalid")]) from error
 
 
 def _said(command: SubmitMessage) -> dict[str, Any]:

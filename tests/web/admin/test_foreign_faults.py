@@ -107,8 +107,8 @@ def test_a_rollback_to_what_it_says_already(zhang: FlaskClient, invoice: None) -
 @pytest.mark.parametrize(
     ("source", "said"),
     [
-        ("one\n{{ a b }}", "«Line 2: «expected token "),
-        ("{% if a %}", "«Unexpected end of template.»"),
+        ("one\n{{ a b }}", "«Line 2: «'b' does not belong there: "),
+        ("{% if a %}", "«Line 1: «{% if … %} is not closed: write {% endif %} "),
         ("{{ a | nix }}", "«Line 1: «there is no filter 'nix'; "),
         ("{{ nobody }}", "«It uses the variable 'nobody', which is not declared.»"),
     ],
