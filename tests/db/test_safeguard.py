@@ -293,9 +293,18 @@ def test_copy_of_an_undo_that_failed_is_named_and_kept(
     assert (kept.name, rows(kept)) == ("unfinished-0002_second_schema.db", [1])
 
 
-@pytest.mark.parametrize(
-    "passing", [OSError(28, "No space left on device"), OperationalError("UPDATE", {}, Exception("disk is full"))]
-)
+def full_disk() -> Exception:
+    """As SQLite says it, a limit of its own standing for the disk."""
+    with closing(sqlite3.connect(":memory:")) as connection:
+        connection.execute("PRAGMA max_page_count = 1")
+        try:
+            connection.executescript("CREATE TABLE a (x); CREATE TABLE b (x);")
+        except sqlite3.Error as error:
+            return OperationalError("CREATE TABLE", {}, error)
+    raise AssertionError
+
+
+@pytest.mark.parametrize("passing", [OSError(28, "No space left on device"), full_disk()], ids=["file", "database"])
 def test_what_may_be_better_at_the_next_start_is_none(safe: Safeguard, database: Path, passing: Exception) -> None:
     def migration() -> None:
         with safe.around(OLD, NEW):

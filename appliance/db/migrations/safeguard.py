@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
-from sqlalchemy.exc import OperationalError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from appliance.db.database_file import DatabaseFile
@@ -24,6 +24,14 @@ KEPT = 3
 RESERVE = 64 * 2**20
 WITHOUT_PAUSE = frozenset({"0001_first_schema", "0002_templates"})
 """Schemas whose versions do not look whether they are paused."""
+_PASSING = (
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_NOMEM,
+    sqlite3.SQLITE_CANTOPEN,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -63,7 +71,7 @@ class Safeguard:
                     self._undo(exact, error)
                 exact.unlink()  # the database is the same
                 failed = f"The database could not be brought from schema {current} to {head}: {_line(error)}. "
-                if isinstance(error, (OperationalError, OSError)):  # such as a full disk: later it may go well
+                if _may_pass(error):
                     raise StartupError(f"{failed}It is as it was before; the next start tries again.") from error
                 raise SchemaMismatch(
                     f"{failed}It is as it was before; start the version that it comes from, and report this."
@@ -141,6 +149,12 @@ class Safeguard:
         old = sorted(others, key=lambda path: path.stat().st_mtime, reverse=True)[KEPT - 1 :]
         for path in (*old, *self._directory.glob(".before-*.db*")):
             path.unlink(missing_ok=True)
+
+
+def _may_pass(error: Exception) -> bool:
+    """Whether it may go well later, as on a disk that is full."""
+    code = getattr(getattr(error, "orig", error), "sqlite_errorcode", None)
+    return isinstance(error, OSError) or (code is not None and code & 0xFF in _PASSING)  # the rest says more of it
 
 
 def _commits(watch: sqlite3.Connection) -> int:
