@@ -164,7 +164,8 @@ def _account_page(account_id: str, **facts: Any) -> str:
             raise NotFound("account", account_id)
         days = accounts.days(session, account_id)
         failed_test = account_tests.still_failed(session, account)
-    quota = quotas([account], now)[0]
+        others = [one for one in accounts.by_priority(session) if one.id != account_id]
+    quota = quotas([account, *others], now)[0]
     return render_template(
         "account.html",
         quota=quota,

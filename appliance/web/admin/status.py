@@ -1,6 +1,6 @@
 """/: is everything well, and if not, what is wrong."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -87,12 +87,11 @@ def show() -> str:
     )
 
 
-def quotas(senders: Iterable[SenderAccount], now: datetime) -> list[Quota]:
-    """Of some accounts; how one stands depends on whether there are others."""
+def quotas(senders: Sequence[SenderAccount], now: datetime) -> list[Quota]:
+    """Of all accounts: how one stands depends on whether there are others."""
     today = local_date(now, web().zone)
-    with web().read() as session:
-        states = standings(accounts.by_priority(session), now, today)
-    return [Quota(one, str(states.get(one.id, one.state(now, today))), one.sent_on(today)) for one in senders]
+    states = standings(senders, now, today)
+    return [Quota(one, states[one.id], one.sent_on(today)) for one in senders]
 
 
 def _others(
